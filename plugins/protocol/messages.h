@@ -1,0 +1,145 @@
+// The messages between the agent and a plugin, version 1, as values. The specification is
+// PROTOCOL.md; codec.h turns them into lines and back.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/error.h"
+#include "agent/model/artifact.h"
+#include "agent/model/outcome.h"
+#include "agent/model/words.h"
+
+namespace rad::protocol {
+
+inline constexpr int kVersion = 1;
+/// Longest line in either direction, newline included. A longer one is plugin_protocol.
+inline constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20U;
+/// More outcomes than this go to a file in scratch that CheckResult names.
+inline constexpr std::size_t kMaxOutcomes = 1000;
+
+/// One option a plugin or a check takes, for check-config, explain and the reference.
+struct OptionInfo {
+  std::string key;
+  std::string type;  ///< string, path, duration, bytes, integer, number, boolean, list, object, enum
+  bool required = false;
+  bool secret = false;          ///< the value is a path to a secret; never the secret
+  std::string default_text;     ///< "" if none
+  std::vector<std::string> allowed;  ///< for enum
+  std::string summary;          ///< one line
+};
+
+/// One type of check a plugin can answer. Types are unique across all plugins.
+struct CheckInfo {
+  std::string type;
+  std::vector<Depth> depths;  ///< where it can answer; elsewhere it is not_applicable
+  Proof proof = Proof::none;  ///< what a pass of it proves at most
+  bool by_default = false;    ///< asked even if no target names it
+  std::string summary;
+  std::vector<OptionInfo> options;
+};
+
+/// What a plugin says of itself in the answer to `initialize`.
+struct PluginInfo {
+  int protocol_version = kVersion;
+  std::string name;
+  std::string version;
+  std::vector<Role> roles;
+  std::vector<std::string> produces;  ///< artifact kinds (restore), endpoint kinds (instance)
+  std::vector<std::string> consumes;  ///< artifact kinds (instance), endpoint kinds (check)
+  std::vector<OptionInfo> options;
+  std::vector<CheckInfo> checks;
+};
+
+/// One configured check, as the target's `checks:` list has it.
+struct CheckSpec {
+  std::string name;
+  std::string check;
+  boost::json::object options;
+};
+
+/// `initialize`. With an empty run_id the plugin only describes itself: options are not looked at
+/// and nothing is created.
+struct InitializeParams {
+  std::vector<int> versions{kVersion};
+  std::string run_id;
+  std::string target;
+  Depth depth = Depth::restore;
+  std::string scratch_dir;  ///< the run's own directory for this plugin; exists, 0700, may be large
+  std::string runtime_dir;  ///< short path (<= 60 bytes) for sockets and keyrings; exists, 0700
+  std::string account;      ///< user to become when started as root; "" if not root
+  boost::json::object options;
+  std::vector<CheckSpec> checks;  ///< those of this plugin, defaults included
+};
+
+struct PreflightResult {
+  BackupRef backup;                      ///< restore role; empty name otherwise
+  std::uint64_t scratch_bytes_needed = 0;  ///< at this depth, WAL and margin included
+  std::string isolation;                 ///< what is in force, in words
+  std::vector<Finding> findings;
+};
+
+/// `inspect`, `verify`.
+struct ReadResult {
+  std::uint64_t bytes_read = 0;  ///< from storage, as stored
+  std::vector<Finding> findings;
+};
+
+struct RestoreResult {
+  Artifact artifact;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_restored = 0;
+  std::vector<Finding> findings;
+};
+
+struct StartResult {
+  Endpoint endpoint;
+  RecoveryPoint recovery;
+  std::vector<Finding> findings;
+};
+
+struct CheckParams {
+  std::optional<Endpoint> endpoint;  ///< nothing at depths without an instance
+  std::vector<CheckSpec> checks;
+};
+struct CheckResult {
+  std::vector<CheckOutcome> outcomes;
+  std::string outcomes_file;  ///< file in scratch with a JSON array, when there are too many
+};
+
+/// `diagnose`: another plugin's stage failed; does this one know an earlier cause?
+struct DiagnoseParams {
+  Stage stage = Stage::recover;
+  Error error;
+};
+struct DiagnoseResult {
+  std::optional<Error> cause;
+};
+
+struct CleanupResult {
+  std::uint64_t removed_bytes = 0;
+};
+
+/// `gc`: remove what runs that are not alive have left outside their scratch directories.
+struct GcParams {
+  std::vector<std::string> live_runs;
+};
+struct GcResult {
+  std::vector<std::string> removed;  ///< one line each
+};
+
+/// Notifications of a plugin.
+struct Progress {
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_total = 0;  ///< 0 if unknown
+  std::string note;               ///< what is being worked on, for people
+};
+struct LogLine {
+  std::string level;  ///< debug, info, warning, error
+  std::string message;
+};
+
+}  // namespace rad::protocol

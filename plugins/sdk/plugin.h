@@ -1,0 +1,62 @@
+// The C++ side of a plugin: implement Plugin, call serve() from main().
+//
+// Threads   serve() reads stdin on a thread of its own and calls the handlers one after another on
+//           the calling thread. Context may be used from any thread of the plugin.
+// Stopping  `cancel`, end of file on stdin and SIGTERM all request the context's stop token; the
+//           running handler must return soon (Reason::cancelled). After end of file or SIGTERM the
+//           SDK calls cleanup() and serve() returns.
+// Errors    handlers return Error; an exception that escapes becomes internal_error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string_view>
+
+#include "agent/base/error.h"
+#include "plugins/protocol/messages.h"
+
+namespace rad::sdk {
+
+/// What a handler may use while it works. Thread-safe.
+class Context {
+ public:
+  virtual ~Context() = default;
+  /// Requested when the running request has been cancelled or the plugin has to stop.
+  virtual std::stop_token stop_token() const = 0;
+  bool stopping() const { return stop_token().stop_requested(); }
+  /// Sent at most ten times a second; the last call before a handler's end is always sent.
+  virtual void progress(std::uint64_t bytes_done, std::uint64_t bytes_total,
+                        std::string_view note = {}) = 0;
+  /// \param level debug, info, warning or error
+  virtual void log(std::string_view level, std::string_view message) = 0;
+};
+
+/// A plugin. Handlers that its roles do not need keep their default, which answers that the method
+/// is not offered.
+class Plugin {
+ public:
+  virtual ~Plugin() = default;
+  virtual protocol::PluginInfo describe() const = 0;
+  /// Takes options (already checked against describe() for unknown keys, types and required ones)
+  /// and gives up root. Called once, with a run id.
+  virtual Status initialize(const protocol::InitializeParams& params, Context& context) = 0;
+  virtual Result<protocol::PreflightResult> preflight(Context& context);
+  virtual Result<protocol::ReadResult> inspect(Context& context);
+  virtual Result<protocol::ReadResult> verify(Context& context);
+  virtual Result<protocol::RestoreResult> restore(Context& context);
+  virtual Result<protocol::StartResult> start(const Artifact& artifact, Context& context);
+  virtual Result<protocol::CheckResult> check(const protocol::CheckParams& params,
+                                              Context& context);
+  virtual Result<protocol::DiagnoseResult> diagnose(const protocol::DiagnoseParams& params,
+                                                    Context& context);
+  /// Stops everything and removes what the plugin made, whatever state it is in; idempotent.
+  virtual Result<protocol::CleanupResult> cleanup(Context& context);
+  virtual Result<protocol::GcResult> gc(const protocol::GcParams& params, Context& context);
+};
+
+/// Speaks the protocol until `shutdown` or the end of input.
+/// \return the exit status for main(): 0 after shutdown or a clean end of file, 1 otherwise.
+int serve(Plugin& plugin, int in_fd = 0, int out_fd = 1);
+
+}  // namespace rad::sdk
