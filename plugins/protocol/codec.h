@@ -2,13 +2,15 @@
 // Hostile input is expected on both sides; every reader answers Reason::plugin_protocol.
 #pragma once
 
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 
 #include "agent/base/error.h"
 #include "plugins/protocol/messages.h"
@@ -39,9 +41,17 @@ struct Response {
 };
 using Message = std::variant<Request, Notification, Response>;
 
+/// What to answer to a line that is no message.
+struct BadLine {
+  int code = kParseError;  ///< kParseError or kInvalidRequest
+  std::int64_t id = 0;     ///< the id that the line named, 0 if it cannot be told
+};
+
 /// One line (without its newline) to a message. A null or missing id in an error answer is 0.
-Result<Message> decode(std::string_view line);
-/// With the closing newline.
+/// \param bad  filled in when the result is an error, if given.
+Result<Message> decode(std::string_view line, BadLine* bad = nullptr);
+/// With the closing newline; text that is not UTF-8 is made valid. The result may be longer than
+/// kMaxLineBytes: who sends it has to look.
 std::string encode(const Request& message);
 std::string encode(const Notification& message);
 std::string encode(const Response& message);
@@ -55,8 +65,8 @@ class LineSplitter {
 
  private:
   std::string buffer_;
-  std::size_t start_ = 0;
-  std::size_t scanned_ = 0;
+  std::size_t start_ = 0;  ///< of the next line to hand out
+  std::size_t tail_ = 0;   ///< of the line that has no newline yet
   bool broken_ = false;
 };
 
@@ -76,8 +86,14 @@ boost::json::object to_json(const GcResult& value);
 boost::json::object to_json(const Progress& value);
 boost::json::object to_json(const LogLine& value);
 
-/// from_json<T>(object) for every T above.
+/// from_json<T>(object) for every T above. Missing or null fields get their default unless
+/// PROTOCOL.md calls them required; texts of plugins are cut and made printable.
 template <class T>
 Result<T> from_json(const boost::json::object& object);
+
+/// Content of CheckResult::outcomes_file: a JSON array of outcomes, at most kMaxFileOutcomes.
+inline constexpr std::size_t kMaxFileOutcomes = 100'000;
+std::string encode_outcomes(const std::vector<CheckOutcome>& outcomes);
+Result<std::vector<CheckOutcome>> decode_outcomes(std::string_view text);
 
 }  // namespace rad::protocol

@@ -2,11 +2,12 @@
 // PROTOCOL.md; codec.h turns them into lines and back.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
 #include "agent/model/artifact.h"
@@ -24,12 +25,16 @@ inline constexpr std::size_t kMaxOutcomes = 1000;
 /// One option a plugin or a check takes, for check-config, explain and the reference.
 struct OptionInfo {
   std::string key;
-  std::string type;  ///< string, path, duration, bytes, integer, number, boolean, list, object, enum
+  std::string
+      type;  ///< string, path, duration, bytes, integer, number, boolean, list, object, enum
   bool required = false;
-  bool secret = false;          ///< the value is a path to a secret; never the secret
-  std::string default_text;     ///< "" if none
+  bool secret = false;               ///< the value is a path to a secret; never the secret
+  std::string default_text;          ///< "" if none
   std::vector<std::string> allowed;  ///< for enum
-  std::string summary;          ///< one line
+  std::string summary;               ///< one line
+  /// Range, both ends included: of the number, the seconds of a duration, the bytes of a size.
+  std::optional<double> min = std::nullopt;
+  std::optional<double> max = std::nullopt;
 };
 
 /// One type of check a plugin can answer. Types are unique across all plugins.
@@ -76,9 +81,9 @@ struct InitializeParams {
 };
 
 struct PreflightResult {
-  BackupRef backup;                      ///< restore role; empty name otherwise
+  BackupRef backup;                        ///< restore role; empty name otherwise
   std::uint64_t scratch_bytes_needed = 0;  ///< at this depth, WAL and margin included
-  std::string isolation;                 ///< what is in force, in words
+  std::string isolation;                   ///< what is in force, in words
   std::vector<Finding> findings;
 };
 
@@ -116,6 +121,8 @@ struct DiagnoseParams {
   Error error;
 };
 struct DiagnoseResult {
+  /// No aggregate: else an Error converts to it and Result<DiagnoseResult> is ambiguous.
+  DiagnoseResult() = default;
   std::optional<Error> cause;
 };
 
