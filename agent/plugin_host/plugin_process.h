@@ -1,0 +1,99 @@
+// One plugin process and the conversation with it.
+//
+// The process is started behind rad-launch, so that whatever it starts dies with it (see
+// agent/base/isolation.h). The header keeps Asio's heavy parts and Boost.Process out of sight.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/base/error.h"
+#include "plugins/protocol/codec.h"
+#include "plugins/protocol/messages.h"
+
+namespace rad {
+
+/// Where a plugin and its launcher are.
+struct PluginCommand {
+  std::string name;                 ///< as configured; for messages
+  std::filesystem::path program;    ///< the plugin's executable
+  std::filesystem::path launcher;   ///< rad-launch
+};
+
+/// Refuses a plugin that anybody but root and its owner could have changed: the file and its
+/// directory must belong to root or to the agent's user and be writable by nobody else.
+/// \return tool_missing when it is not there, config_invalid when it is not to be trusted.
+Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem::path& plugin_dir,
+                                  const std::filesystem::path& libexec_dir);
+
+/// How long a request may take.
+struct CallLimits {
+  /// Whole time; 0 means no limit.
+  std::chrono::milliseconds timeout{0};
+  /// Time without progress (a `progress` notification whose bytes differ); 0 means no limit.
+  std::chrono::milliseconds stall{0};
+  /// After `cancel` was sent, how long an answer is waited for before the process is killed.
+  std::chrono::milliseconds grace{std::chrono::seconds(15)};
+};
+
+/// A running plugin. All members belong to the executor's thread. A plugin that breaks the protocol,
+/// floods or does not answer is killed; the error then is plugin_protocol, plugin_crashed or
+/// timeout, and every later call fails at once with the same.
+class PluginProcess {
+ public:
+  using ProgressHandler = std::function<void(const protocol::Progress&)>;
+  using LogHandler = std::function<void(const protocol::LogLine&)>;
+
+  /// Starts the process; nothing has been said to it yet.
+  static Result<std::unique_ptr<PluginProcess>> start(boost::asio::any_io_executor executor,
+                                                      PluginCommand command);
+  ~PluginProcess();  ///< kills it and everything it started, if it still runs
+  PluginProcess(const PluginProcess&) = delete;
+  PluginProcess& operator=(const PluginProcess&) = delete;
+
+  const std::string& name() const noexcept;
+  int pid() const noexcept;  ///< of the launcher
+  bool alive() const noexcept;
+  void on_progress(ProgressHandler handler);
+  void on_log(LogHandler handler);
+
+  /// Sends a request and waits for its answer. One at a time.
+  boost::asio::awaitable<Result<boost::json::object>> call(std::string method,
+                                                           boost::json::object params,
+                                                           CallLimits limits);
+
+  /// call() with typed values.
+  template <class Answer>
+  boost::asio::awaitable<Result<Answer>> ask(std::string method, boost::json::object params,
+                                             CallLimits limits) {
+    auto answer = co_await call(std::move(method), std::move(params), limits);
+    if (!answer) co_return std::move(answer).error();
+    co_return protocol::from_json<Answer>(*answer);
+  }
+
+  /// Asks the running request to end with `cancelled`; call() returns within the grace time. Without
+  /// a running request the next one is cancelled.
+  void cancel();
+
+  /// `shutdown`, then end of input, SIGTERM and SIGKILL, each after `patience`. Returns when the
+  /// process is gone and both outputs have ended. Harmless when it is gone already.
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds patience);
+  /// SIGKILL to the launcher: the kernel ends the whole namespace.
+  void kill() noexcept;
+
+  /// The last 64 KiB of standard error and of `log` lines: untrusted text.
+  std::string captured_log() const;
+
+ private:
+  class Impl;
+  explicit PluginProcess(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace rad

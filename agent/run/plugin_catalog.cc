@@ -1,0 +1,81 @@
+#include "agent/run/plugin_catalog.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "agent/plugin_host/plugin_process.h"
+
+namespace rad {
+namespace asio = boost::asio;
+namespace {
+
+PluginOption to_option(const protocol::OptionInfo& info) {
+  return {info.key,          info.type,    info.required, info.secret,
+          info.default_text, info.allowed, info.summary};
+}
+
+asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor executor,
+                                                       PluginCommand command) {
+  using namespace std::chrono_literals;
+  RAD_CO_TRY(auto process, PluginProcess::start(executor, std::move(command)));
+  auto info = co_await process->ask<protocol::PluginInfo>(
+      "initialize", protocol::to_json(protocol::InitializeParams{}), CallLimits{10s, 0s, 1s});
+  co_await process->stop(2s);
+  co_return info;
+}
+
+}  // namespace
+
+PluginSchema to_schema(const protocol::PluginInfo& info) {
+  PluginSchema schema{info.name, info.version, info.roles, info.produces, info.consumes, {}, {}};
+  for (const protocol::OptionInfo& option : info.options) schema.options.push_back(to_option(option));
+  for (const protocol::CheckInfo& check : info.checks) {
+    PluginCheck row{check.type, check.depths, check.proof, check.by_default, check.summary, {}};
+    for (const protocol::OptionInfo& option : check.options) row.options.push_back(to_option(option));
+    schema.checks.push_back(std::move(row));
+  }
+  return schema;
+}
+
+asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor executor,
+                                                        const AgentOptions& options) {
+  std::error_code ec;
+  std::set<std::string> names;
+  for (std::filesystem::directory_iterator it(options.plugin_dir, ec), end; !ec && it != end;
+       it.increment(ec)) {
+    if (it->is_regular_file() && ::access(it->path().c_str(), X_OK) == 0) {
+      names.insert(it->path().filename().string());
+    }
+  }
+  if (ec) {
+    co_return fail(Reason::tool_missing,
+                   fmt::format("plugin directory '{}': {}", options.plugin_dir.string(),
+                               ec.message()),
+                   "set agent.plugin_dir to the directory that holds the plugins");
+  }
+  PluginCatalog catalog;
+  for (const std::string& name : names) {
+    auto command = find_plugin(name, options.plugin_dir, options.libexec_dir);
+    if (!command) {
+      catalog.broken.emplace(name, std::move(command).error());
+      continue;
+    }
+    auto info = co_await describe(executor, *command);
+    if (!info) {
+      catalog.broken.emplace(name, std::move(info).error());
+    } else if (info->name != name) {
+      catalog.broken.emplace(name, fail(Reason::plugin_protocol,
+                                        fmt::format("plugin file '{}' calls itself '{}'", name,
+                                                    info->name),
+                                        "give the file the plugin's name"));
+    } else {
+      catalog.schemas.emplace(name, to_schema(*info));
+    }
+  }
+  co_return catalog;
+}
+
+}  // namespace rad

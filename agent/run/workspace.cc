@@ -1,0 +1,164 @@
+#include "agent/run/workspace.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/files.h"
+
+namespace rad {
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path lock_dir(const fs::path& state_dir) { return state_dir / "locks"; }
+fs::path run_lock_path(const fs::path& state_dir, const std::string& run_id) {
+  return lock_dir(state_dir) / ("run-" + run_id);
+}
+
+Error system_error(const std::string& doing, const fs::path& path, int code) {
+  const Reason reason = code == ENOSPC || code == EDQUOT ? Reason::scratch_full
+                        : code == EACCES || code == EPERM ? Reason::access_denied
+                                                          : Reason::host_unfit;
+  return fail(reason, fmt::format("cannot {} '{}': {}", doing, path.string(), std::strerror(code)),
+              "check the directory's owner, mode and file system", path.string());
+}
+
+Status make_dir(const fs::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    return system_error("make directory", path, errno);
+  }
+  return {};
+}
+
+Status make_parents(const fs::path& path, mode_t mode) {
+  std::error_code ec;
+  if (fs::is_directory(path, ec)) return {};
+  if (path.has_parent_path() && path.parent_path() != path) {
+    RAD_CHECK(make_parents(path.parent_path(), 0755));
+  }
+  return make_dir(path, mode);
+}
+
+}  // namespace
+
+Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& target,
+                              const std::string& run_id) {
+  RAD_CHECK(make_parents(lock_dir(state_dir), 0700));
+  const fs::path target_file = lock_dir(state_dir) / ("target-" + target);
+  RunLock lock;
+  auto held = lock_file(target_file);
+  if (!held) {
+    if (held.error().reason != Reason::target_busy) return std::move(held).error();
+    const auto holder = read_file(target_file, 4096);
+    return fail(Reason::target_busy,
+                fmt::format("target '{}' is being tested by run {}", target,
+                            holder && !holder->empty() ? *holder : "(unknown)"),
+                "wait for it to end (--if-busy queue), or cancel it", target);
+  }
+  lock.target_ = std::move(*held);
+  if (::ftruncate(lock.target_.get(), 0) != 0 ||
+      ::pwrite(lock.target_.get(), run_id.data(), run_id.size(), 0) < 0) {
+    return system_error("write", target_file, errno);
+  }
+  lock.run_file_ = run_lock_path(state_dir, run_id);
+  RAD_TRY(lock.run_, lock_file(lock.run_file_));
+  return lock;
+}
+
+bool RunLock::alive(const fs::path& state_dir, const std::string& run_id) {
+  const fs::path path = run_lock_path(state_dir, run_id);
+  std::error_code ec;
+  if (!fs::exists(path, ec)) return false;
+  const auto held = lock_file(path);
+  return !held && held.error().reason == Reason::target_busy;
+}
+
+RunLock::~RunLock() {
+  if (run_) ::unlink(run_file_.c_str());
+}
+
+Workspace::Workspace(const AgentOptions& options, std::optional<Account> account, Store& store,
+                     std::string run_id)
+    : scratch_root_(options.scratch_dir),
+      runtime_root_(options.runtime_dir),
+      account_(std::move(account)),
+      store_(store),
+      run_id_(std::move(run_id)),
+      scratch_(scratch_root_ / run_id_) {}
+
+Status Workspace::make(const fs::path& directory, LedgerKind kind) {
+  RAD_CHECK(store_.ledger_add({run_id_, kind, directory.string(), run_id_, std::nullopt}));
+  // Plugins of another account pass through, but cannot list.
+  if (::mkdir(directory.c_str(), account_ ? 0711 : 0700) != 0) {
+    return system_error("make directory", directory, errno);
+  }
+  return write_file_atomic(directory / kMarkerName, run_id_, 0600);
+}
+
+Status Workspace::create() {
+  RAD_CHECK(make_parents(scratch_root_, account_ ? 0711 : 0700));
+  RAD_CHECK(make_parents(runtime_root_, account_ ? 0711 : 0700));
+  return make(scratch_, LedgerKind::scratch_dir);
+}
+
+Result<PluginDirs> Workspace::add_plugin(const std::string& plugin) {
+  const fs::path short_dir = runtime_root_ / random_hex(8);
+  RAD_CHECK(make(short_dir, LedgerKind::runtime_dir));
+  // The marker stays the agent's; the plugin gets a directory of its own below it.
+  const PluginDirs dirs{scratch_ / plugin, short_dir / "p"};
+  for (const fs::path& path : {dirs.scratch, dirs.runtime}) {
+    RAD_CHECK(make_dir(path, 0700));
+    if (account_ && ::chown(path.c_str(), account_->uid, account_->gid) != 0) {
+      return system_error("change the owner of", path, errno);
+    }
+  }
+  return dirs;
+}
+
+Result<std::uint64_t> Workspace::scratch_free() const { return free_bytes(scratch_root_); }
+
+Status remove_ledger_entry(Store& store, const LedgerEntry& entry) {
+  const fs::path path(entry.path);
+  std::error_code ec;
+  if (fs::exists(fs::symlink_status(path, ec))) {
+    const auto marker = read_file(path / kMarkerName, 4096);
+    const bool ours = marker && *marker == entry.marker;
+    if (!ours && !(fs::is_directory(path, ec) && fs::is_empty(path, ec))) {
+      return fail(Reason::host_unfit,
+                  fmt::format("'{}' is in the ledger of run {} but does not hold its marker",
+                              entry.path, entry.run_id),
+                  "look at it and remove it by hand", entry.path);
+    }
+    RAD_CHECK(remove_tree(path));
+  }
+  return store.ledger_remove(entry.run_id, entry.path);
+}
+
+Status Workspace::remove() {
+  RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+  Status first{};
+  for (const LedgerEntry& entry : entries) {
+    Status removed = remove_ledger_entry(store_, entry);
+    if (!removed && first) first = std::move(removed);
+  }
+  return first;
+}
+
+Status Workspace::keep(TimePoint until) {
+  RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+  for (const LedgerEntry& entry : entries) {
+    if (entry.kind == LedgerKind::runtime_dir) {
+      RAD_CHECK(remove_ledger_entry(store_, entry));
+    } else {
+      RAD_CHECK(store_.ledger_add({run_id_, LedgerKind::kept, entry.path, entry.marker, until}));
+    }
+  }
+  return {};
+}
+
+}  // namespace rad

@@ -1,0 +1,83 @@
+// What one run has on the host: its locks, its scratch directory and the short directories for
+// sockets and keyrings. Everything is in the store's ledger before it exists.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/error.h"
+#include "agent/base/isolation.h"
+#include "agent/base/unique_fd.h"
+#include "agent/config/config.h"
+#include "agent/store/store.h"
+
+namespace rad {
+
+/// Name of the marker file in every directory that a run makes; it holds the run's id.
+inline constexpr const char* kMarkerName = ".rad-run";
+
+/// The locks that keep two runs of one target apart, across processes, and tell a sweep that a run
+/// is alive. Released by the kernel whatever happens to the process.
+class RunLock {
+ public:
+  /// \return target_busy, naming the run that holds the target.
+  static Result<RunLock> take(const std::filesystem::path& state_dir, const std::string& target,
+                              const std::string& run_id);
+  /// Whether a process holds the lock of this run.
+  static bool alive(const std::filesystem::path& state_dir, const std::string& run_id);
+  RunLock(RunLock&&) noexcept = default;
+  RunLock& operator=(RunLock&&) noexcept = default;
+  ~RunLock();
+
+ private:
+  RunLock() = default;
+  UniqueFd target_;
+  UniqueFd run_;
+  std::filesystem::path run_file_;
+};
+
+/// Directories of one plugin in one run.
+struct PluginDirs {
+  std::filesystem::path scratch;
+  std::filesystem::path runtime;
+};
+
+/// Owner of a run's directories. Nothing is removed by the destructor: after a crash of ours the
+/// sweep does it, and after a run finish() says what it could not remove.
+class Workspace {
+ public:
+  /// `account`: who gets the directories, when the agent is root. `store` must outlive it.
+  Workspace(const AgentOptions& options, std::optional<Account> account, Store& store,
+            std::string run_id);
+
+  /// Makes the run's scratch directory. \return scratch_full, access_denied or host_unfit.
+  Status create();
+  /// Makes both directories of a plugin, owned by the account, 0700.
+  Result<PluginDirs> add_plugin(const std::string& plugin);
+  const std::filesystem::path& scratch() const noexcept { return scratch_; }
+  /// Free bytes where restored data would go.
+  Result<std::uint64_t> scratch_free() const;
+
+  /// Removes everything; the ledger then holds nothing of this run but what could not be removed.
+  Status remove();
+  /// Removes the runtime directories (keyrings, sockets) and keeps scratch until `until`.
+  Status keep(TimePoint until);
+
+ private:
+  Status make(const std::filesystem::path& directory, LedgerKind kind);
+
+  std::filesystem::path scratch_root_;
+  std::filesystem::path runtime_root_;
+  std::optional<Account> account_;
+  Store& store_;
+  std::string run_id_;
+  std::filesystem::path scratch_;
+};
+
+/// Removes what the entry names if its marker holds the run's id, or if it is an empty directory (a
+/// crash came between making it and marking it). What is not ours is left and said.
+Status remove_ledger_entry(Store& store, const LedgerEntry& entry);
+
+}  // namespace rad
