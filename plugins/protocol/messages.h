@@ -78,6 +78,9 @@ struct InitializeParams {
   std::string account;      ///< user to become when started as root; "" if not root
   boost::json::object options;
   std::vector<CheckSpec> checks;  ///< those of this plugin, defaults included
+  /// Version of the pinned backup ("15"), for plugins that start after the restore plugin's
+  /// preflight, so that they can say at once what this host lacks; "" if not known.
+  std::string backup_version;
 };
 
 struct PreflightResult {

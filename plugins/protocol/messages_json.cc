@@ -172,7 +172,8 @@ bj::object to_json(const InitializeParams& value) {
           {"runtime_dir", safe_string(value.runtime_dir, fields::kMaxPath)},
           {"account", safe_string(value.account)},
           {"options", value.options},
-          {"checks", specs_to_json(value.checks)}};
+          {"checks", specs_to_json(value.checks)},
+          {"backup_version", safe_string(value.backup_version)}};
 }
 
 template <>
@@ -190,6 +191,7 @@ Result<InitializeParams> from_json(const bj::object& object) {
   RAD_TRY(params.account, json::get_string(object, "account", ""));
   RAD_TRY(params.options, json::get_object(object, "options"));
   RAD_TRY(params.checks, fields::objects<CheckSpec>(object, "checks", spec_from_json));
+  RAD_TRY(params.backup_version, json::get_string(object, "backup_version", ""));
   return params;
 }
 
