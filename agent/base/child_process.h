@@ -2,8 +2,6 @@
 // plugins through agent/plugin_host instead. Only users of Boost.Process: this and plugin_host.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -11,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "agent/base/error.h"
 #include "agent/base/unique_fd.h"

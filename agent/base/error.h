@@ -5,12 +5,13 @@
 // std::bad_alloc; the exceptions of a library are translated in the file that includes it.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include <boost/system/result.hpp>
 
 #include "agent/base/reason.h"
 
@@ -22,10 +23,10 @@ struct Error {
   Reason reason = Reason::internal_error;
   std::string message;
   std::string hint;
-  std::string object;                    ///< object, file or relation at fault; "" if none
-  std::optional<std::uint64_t> offset;   ///< byte offset in `object` as stored, where known
-  bool retryable = false;                ///< whether trying the same again can help
-  std::string detail;                    ///< text of gpg, PostgreSQL or a plugin: untrusted
+  std::string object;                   ///< object, file or relation at fault; "" if none
+  std::optional<std::uint64_t> offset;  ///< byte offset in `object` as stored, where known
+  bool retryable = false;               ///< whether trying the same again can help
+  std::string detail;                   ///< text of gpg, PostgreSQL or a plugin: untrusted
 
   /// The same error with "context: " put before the message, once per layer.
   Error within(std::string_view context) && {
@@ -72,24 +73,24 @@ inline Error fail(Reason reason, std::string message, std::string hint = {},
 /// `RAD_CHECK(f());`       : the same for a Status.
 #define RAD_TRY_CAT2(a, b) a##b
 #define RAD_TRY_CAT(a, b) RAD_TRY_CAT2(a, b)
-#define RAD_TRY_IMPL(tmp, decl, expr)              \
-  auto tmp = (expr);                               \
-  if (!tmp) return std::move(tmp).error();         \
+#define RAD_TRY_IMPL(tmp, decl, expr)      \
+  auto tmp = (expr);                       \
+  if (!tmp) return std::move(tmp).error(); \
   decl = *std::move(tmp)
 #define RAD_TRY(decl, ...) RAD_TRY_IMPL(RAD_TRY_CAT(rad_try_, __LINE__), decl, (__VA_ARGS__))
-#define RAD_CHECK(...)                                     \
-  do {                                                     \
-    auto rad_check_tmp = (__VA_ARGS__);                    \
+#define RAD_CHECK(...)                                           \
+  do {                                                           \
+    auto rad_check_tmp = (__VA_ARGS__);                          \
     if (!rad_check_tmp) return std::move(rad_check_tmp).error(); \
   } while (false)
 /// The same two inside a coroutine.
-#define RAD_CO_TRY_IMPL(tmp, decl, expr)           \
-  auto tmp = (expr);                               \
-  if (!tmp) co_return std::move(tmp).error();      \
+#define RAD_CO_TRY_IMPL(tmp, decl, expr)      \
+  auto tmp = (expr);                          \
+  if (!tmp) co_return std::move(tmp).error(); \
   decl = *std::move(tmp)
 #define RAD_CO_TRY(decl, ...) RAD_CO_TRY_IMPL(RAD_TRY_CAT(rad_try_, __LINE__), decl, (__VA_ARGS__))
-#define RAD_CO_CHECK(...)                                       \
-  do {                                                          \
-    auto rad_check_tmp = (__VA_ARGS__);                         \
+#define RAD_CO_CHECK(...)                                           \
+  do {                                                              \
+    auto rad_check_tmp = (__VA_ARGS__);                             \
     if (!rad_check_tmp) co_return std::move(rad_check_tmp).error(); \
   } while (false)

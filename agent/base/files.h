@@ -11,8 +11,9 @@
 
 namespace rad {
 
-/// Reads a whole file of at most `max_bytes`. \return access_denied, config_invalid (missing, too
-/// large) or host_unfit; the message names the path and the system's error.
+/// Reads a whole regular file of at most `max_bytes`; a link to one is followed. \return
+/// access_denied, config_invalid (missing, too large) or host_unfit; the message names the path and
+/// the system's error.
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t max_bytes = 16U << 20U);
 
@@ -22,10 +23,12 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view con
                          unsigned mode = 0644);
 
 /// Removes a tree without following links out of it and without stopping at directories that lack
-/// rights; a missing tree is a success. \return what could not be removed.
+/// rights or at the first trouble; a missing tree is a success. File systems mounted below `path`
+/// are left alone. Any depth, few descriptors. \return host_unfit naming what could not be removed.
 Status remove_tree(const std::filesystem::path& path);
 
-/// Bytes on disk below `path` (st_blocks), 0 if it is missing; links are not followed.
+/// Bytes on disk below `path` (st_blocks), 0 if it is missing; links are not followed, a file with
+/// several names counts once.
 std::uint64_t tree_bytes(const std::filesystem::path& path);
 
 /// Bytes free for an unprivileged writer on the file system of `path`.

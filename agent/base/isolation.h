@@ -7,9 +7,9 @@
 // Tried and measured: docs/adr/0005-isolation.md.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+
+#include <sys/types.h>
 
 #include "agent/base/error.h"
 
@@ -24,6 +24,10 @@ inline constexpr const char* kIsolationVariable = "RAD_ISOLATION";
 /// called before the process has threads. \return host_unfit; the caller decides whether to go on.
 Status enter_network_namespace();
 
+/// Puts the calling process into a new user namespace that maps its own uid and gid to themselves,
+/// together with `more_namespaces` (CLONE_NEW... flags). Same rules as above.
+Status enter_user_namespace(int more_namespaces);
+
 /// Brings up the loopback device of the current network namespace.
 Status bring_loopback_up();
 
@@ -36,8 +40,10 @@ struct Account {
 /// Looks up a user. \return config_invalid naming it and the command that creates it.
 Result<Account> find_account(const std::string& name);
 
-/// Gives up root for good: supplementary groups, gid, uid, capabilities; proves that it cannot come
-/// back. A no-op when not root.
+/// Gives up root for good: supplementary groups, gid, uid, capabilities, no_new_privs; proves that
+/// it cannot come back. Keeps a parent death signal. A no-op when not root.
+/// \return config_invalid for an account that is root itself; host_unfit, and then the process is
+/// in a mixed state and must end.
 Status give_up_root(const Account& account);
 
 }  // namespace rad

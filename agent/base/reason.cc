@@ -88,7 +88,9 @@ constexpr std::array kReasons{
 
 }  // namespace
 
-std::span<const ReasonInfo> all_reasons() noexcept { return kReasons; }
+std::span<const ReasonInfo> all_reasons() noexcept {
+  return kReasons;
+}
 
 const ReasonInfo& info(Reason reason) noexcept {
   for (const ReasonInfo& row : kReasons) {

@@ -61,7 +61,7 @@ enum class Blame : std::uint8_t { backup, unknown, cancelled };
 
 struct ReasonInfo {
   Reason reason;
-  std::string_view name;     ///< snake_case
+  std::string_view name;  ///< snake_case
   Blame blame;
   std::string_view text;     ///< one sentence in plain words, lower case, no full stop
   std::string_view runbook;  ///< page below runbooks/, without ".md"
@@ -70,7 +70,9 @@ struct ReasonInfo {
 /// All reasons in the order of their numbers.
 std::span<const ReasonInfo> all_reasons() noexcept;
 const ReasonInfo& info(Reason reason) noexcept;
-inline std::string_view to_string(Reason reason) noexcept { return info(reason).name; }
+inline std::string_view to_string(Reason reason) noexcept {
+  return info(reason).name;
+}
 /// \return nothing for a name that is not in the list.
 std::optional<Reason> parse_reason(std::string_view name) noexcept;
 

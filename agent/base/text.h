@@ -15,7 +15,8 @@ namespace rad {
 
 /// RFC 3339 in UTC with milliseconds: "2026-11-20T18:44:51.715Z".
 std::string format_rfc3339(TimePoint time);
-/// Takes RFC 3339 and PostgreSQL's "2026-11-20 18:44:51.715795+00" forms; a missing offset is UTC.
+/// Takes RFC 3339 and PostgreSQL's "2026-11-20 18:44:51.715795+00" and "... UTC" forms; a missing
+/// offset is UTC; a fraction is cut to milliseconds. Years 0000 to 9999.
 /// \return Reason::config_invalid naming the text.
 Result<TimePoint> parse_time(std::string_view text);
 
@@ -33,8 +34,9 @@ std::string format_bytes(std::uint64_t bytes);
 std::optional<std::string> closest(std::string_view word,
                                    const std::vector<std::string>& candidates);
 
-/// Untrusted text made fit for a terminal, a log line or an issue: control characters and bytes
-/// that are not UTF-8 become '?', and it is cut to `max_bytes` (with "…").
+/// Untrusted text made fit for a terminal, a log line or an issue, always one line of UTF-8: line
+/// ends and tabs become a space; other control characters, marks that turn the direction of writing
+/// and bytes that are not UTF-8 become '?'. Cut to at most `max_bytes`, ending in "…" if cut.
 std::string printable(std::string_view text, std::size_t max_bytes = 2000);
 
 }  // namespace rad
