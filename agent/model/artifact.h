@@ -1,8 +1,9 @@
 // What plugins hand to one another through the agent, which passes it on unread.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <string>
+
+#include <boost/json/object.hpp>
 
 namespace rad {
 

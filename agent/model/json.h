@@ -1,6 +1,6 @@
-// The values of agent/model as JSON: one spelling for the plugin protocol, the store, --json and the
-// control API. Every field is always present, null for none; unknown fields are ignored; sizes are
-// bytes, instants RFC 3339 UTC, durations seconds as numbers with fractions.
+// The values of agent/model as JSON: one spelling for the plugin protocol, the store, --json and
+// the control API. Every field is always present, null for none; unknown fields are ignored; sizes
+// are bytes, instants RFC 3339 UTC, durations seconds as numbers with fractions.
 #pragma once
 
 #include <boost/json/object.hpp>

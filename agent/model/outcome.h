@@ -40,18 +40,18 @@ struct Finding {
 
 /// One backup as it was pinned at preflight.
 struct BackupRef {
-  std::string name;                       ///< e.g. "base_000000010000000000000003_00000040"
-  std::optional<TimePoint> finished_at;   ///< when the backup ended at the source
-  std::uint64_t stored_bytes = 0;         ///< as stored, without WAL
-  std::uint64_t expanded_bytes = 0;       ///< after decompression, 0 if unknown
-  std::string archive_end;                ///< last WAL segment known at preflight, "" if none
-  std::string version;                    ///< of the server, e.g. "15"
+  std::string name;                      ///< e.g. "base_000000010000000000000003_00000040"
+  std::optional<TimePoint> finished_at;  ///< when the backup ended at the source
+  std::uint64_t stored_bytes = 0;        ///< as stored, without WAL
+  std::uint64_t expanded_bytes = 0;      ///< after decompression, 0 if unknown
+  std::string archive_end;               ///< last WAL segment known at preflight, "" if none
+  std::string version;                   ///< of the server, e.g. "15"
 };
 
 /// How far recovery came and when; instants of the source cluster.
 struct RecoveryPoint {
-  std::string lsn;                             ///< "0/721B598", "" if unknown
-  std::optional<TimePoint> last_transaction;   ///< commit time of the last replayed transaction
+  std::string lsn;                            ///< "0/721B598", "" if unknown
+  std::optional<TimePoint> last_transaction;  ///< commit time of the last replayed transaction
   std::uint32_t timeline = 0;
 };
 

@@ -30,7 +30,7 @@ std::string_view to_string(CleanupResult value) noexcept;
 std::optional<CleanupResult> parse_cleanup_result(std::string_view text) noexcept;
 
 struct RunReport {
-  std::string id;        ///< "20261120T184451-1a2b3c4d": start time and random digits; sorts by time
+  std::string id;  ///< "20261120T184451-1a2b3c4d": start time and random digits; sorts by time
   std::string target;
   std::string schedule;  ///< "manual" for a run by hand
   Depth depth = Depth::restore;
@@ -58,7 +58,8 @@ struct RunReport {
 
   std::uint64_t bytes_read = 0;      ///< from storage, as stored
   std::uint64_t bytes_restored = 0;  ///< written to scratch
-  /// From the start of preflight to the instance answering: the measured restore time. Restore only.
+  /// From the start of preflight to the instance answering: the measured restore time. Restore
+  /// only.
   std::optional<std::chrono::milliseconds> measured_rto;
   /// Age of the last recovered transaction (or backup) at the start of the run: measured data loss.
   std::optional<std::chrono::milliseconds> measured_rpo;

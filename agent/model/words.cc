@@ -26,9 +26,9 @@ constexpr std::array kVerdicts{Table<Verdict>{Verdict::pass, "pass"},
                                Table<Verdict>{Verdict::fail, "fail"},
                                Table<Verdict>{Verdict::inconclusive, "inconclusive"},
                                Table<Verdict>{Verdict::cancelled, "cancelled"}};
-constexpr std::array kProofs{Table<Proof>{Proof::none, "none"},
-                             Table<Proof>{Proof::metadata, "metadata"},
-                             Table<Proof>{Proof::bytes, "bytes"}, Table<Proof>{Proof::data, "data"}};
+constexpr std::array kProofs{
+    Table<Proof>{Proof::none, "none"}, Table<Proof>{Proof::metadata, "metadata"},
+    Table<Proof>{Proof::bytes, "bytes"}, Table<Proof>{Proof::data, "data"}};
 constexpr std::array kRoles{Table<Role>{Role::restore, "restore"},
                             Table<Role>{Role::instance, "instance"},
                             Table<Role>{Role::check, "check"}};
@@ -52,23 +52,43 @@ auto value_in(const Rows& rows, std::string_view text) noexcept
 
 }  // namespace
 
-std::string_view to_string(Depth value) noexcept { return name_in(kDepths, value); }
-std::string_view to_string(Stage value) noexcept { return name_in(kStages, value); }
-std::string_view to_string(Outcome value) noexcept { return name_in(kOutcomes, value); }
-std::string_view to_string(Verdict value) noexcept { return name_in(kVerdicts, value); }
-std::string_view to_string(Proof value) noexcept { return name_in(kProofs, value); }
-std::string_view to_string(Role value) noexcept { return name_in(kRoles, value); }
+std::string_view to_string(Depth value) noexcept {
+  return name_in(kDepths, value);
+}
+std::string_view to_string(Stage value) noexcept {
+  return name_in(kStages, value);
+}
+std::string_view to_string(Outcome value) noexcept {
+  return name_in(kOutcomes, value);
+}
+std::string_view to_string(Verdict value) noexcept {
+  return name_in(kVerdicts, value);
+}
+std::string_view to_string(Proof value) noexcept {
+  return name_in(kProofs, value);
+}
+std::string_view to_string(Role value) noexcept {
+  return name_in(kRoles, value);
+}
 
-std::optional<Depth> parse_depth(std::string_view text) noexcept { return value_in(kDepths, text); }
-std::optional<Stage> parse_stage(std::string_view text) noexcept { return value_in(kStages, text); }
+std::optional<Depth> parse_depth(std::string_view text) noexcept {
+  return value_in(kDepths, text);
+}
+std::optional<Stage> parse_stage(std::string_view text) noexcept {
+  return value_in(kStages, text);
+}
 std::optional<Outcome> parse_outcome(std::string_view text) noexcept {
   return value_in(kOutcomes, text);
 }
 std::optional<Verdict> parse_verdict(std::string_view text) noexcept {
   return value_in(kVerdicts, text);
 }
-std::optional<Proof> parse_proof(std::string_view text) noexcept { return value_in(kProofs, text); }
-std::optional<Role> parse_role(std::string_view text) noexcept { return value_in(kRoles, text); }
+std::optional<Proof> parse_proof(std::string_view text) noexcept {
+  return value_in(kProofs, text);
+}
+std::optional<Role> parse_role(std::string_view text) noexcept {
+  return value_in(kRoles, text);
+}
 
 Proof needed_proof(Depth depth) noexcept {
   switch (depth) {

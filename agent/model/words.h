@@ -1,5 +1,6 @@
-// The words of the project as enumerations. Enumerators are spelled exactly as in YAML, JSON, metric
-// labels and issue titles; to_string() and parse() are the only translation. See docs/design.md.
+// The words of the project as enumerations. Enumerators are spelled exactly as in YAML, JSON,
+// metric labels and issue titles; to_string() and parse() are the only translation. See
+// docs/design.md.
 #pragma once
 
 #include <cstdint>
