@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "agent/base/error.h"
@@ -32,8 +33,9 @@ class Context {
   virtual void log(std::string_view level, std::string_view message) = 0;
 };
 
-/// A plugin. Handlers that its roles do not need keep their default, which answers that the method
-/// is not offered.
+/// A plugin. The defaults of inspect, verify, restore, start and check answer that the method is
+/// not offered; the others answer that there is nothing to say. Methods of a role that describe()
+/// does not name never reach the plugin.
 class Plugin {
  public:
   virtual ~Plugin() = default;
@@ -46,6 +48,8 @@ class Plugin {
   virtual Result<protocol::ReadResult> verify(Context& context);
   virtual Result<protocol::RestoreResult> restore(Context& context);
   virtual Result<protocol::StartResult> start(const Artifact& artifact, Context& context);
+  /// Only checks that can answer at the run's depth are asked here. The SDK adds an inconclusive
+  /// outcome for each that got none, and moves long lists to a file in scratch.
   virtual Result<protocol::CheckResult> check(const protocol::CheckParams& params,
                                               Context& context);
   virtual Result<protocol::DiagnoseResult> diagnose(const protocol::DiagnoseParams& params,
@@ -55,7 +59,13 @@ class Plugin {
   virtual Result<protocol::GcResult> gc(const protocol::GcParams& params, Context& context);
 };
 
-/// Speaks the protocol until `shutdown` or the end of input.
+/// The isolation that rad-launch has told of, in words; "none" without it.
+std::string isolation_in_force();
+
+/// Speaks the protocol until `shutdown` or the end of input. Takes descriptors 0 and 1 for itself:
+/// reading 0 then gives nothing, and what is printed to 1 goes to stderr. An answer that breaks
+/// after its request was cancelled is sent as Reason::cancelled, whatever the handler said. Must be
+/// called before other threads are started; once at a time in a process.
 /// \return the exit status for main(): 0 after shutdown or a clean end of file, 1 otherwise.
 int serve(Plugin& plugin, int in_fd = 0, int out_fd = 1);
 
