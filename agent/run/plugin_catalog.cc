@@ -21,8 +21,10 @@ asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor exe
                                                        PluginCommand command) {
   using namespace std::chrono_literals;
   RAD_CO_TRY(auto process, PluginProcess::start(executor, std::move(command)));
-  auto info = co_await process->ask<protocol::PluginInfo>(
-      "initialize", protocol::to_json(protocol::InitializeParams{}), CallLimits{10s, 0s, 1s});
+  const protocol::InitializeParams nothing;
+  const CallLimits quick{10s, 0s, 1s};
+  auto info = co_await process->ask<protocol::PluginInfo>("initialize", protocol::to_json(nothing),
+                                                          quick);
   co_await process->stop(2s);
   co_return info;
 }

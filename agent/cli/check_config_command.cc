@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cstdio>
+
+#include "agent/base/json.h"
+#include "agent/cli/commands.h"
+#include "agent/config/loader.h"
+#include "agent/config/plugin_check.h"
+#include "agent/config/program_dirs.h"
+#include "agent/run/plugin_catalog.h"
+
+namespace rad::cli {
+namespace {
+
+void add(std::vector<Diagnostic>& errors, const Error& error) {
+  errors.push_back({{}, "agent.plugin_dir", error.message, error.hint});
+}
+
+/// Mistakes that only the plugins can tell.
+std::vector<Diagnostic> ask_plugins(const Config& config, std::vector<Diagnostic>& warnings) {
+  boost::asio::io_context context(1);
+  auto answer = boost::asio::co_spawn(
+      context, describe_plugins(context.get_executor(), config.agent), boost::asio::use_future);
+  context.run();
+  std::vector<Diagnostic> errors;
+  auto catalog = answer.get();
+  if (!catalog) {
+    add(errors, catalog.error());
+    return errors;
+  }
+  for (const auto& [name, error] : catalog->broken) add(warnings, error);
+  return check_against_plugins(config, catalog->schemas);
+}
+
+}  // namespace
+
+int check_config_command(const CommonOptions& common, bool with_plugins) {
+  LoadResult loaded = load_config(common.config);
+  if (loaded.ok() && with_plugins) {
+    const ProgramDirs dirs = default_program_dirs(common.executable);
+    AgentOptions& agent = loaded.config.agent;
+    if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
+    if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
+    loaded.errors = ask_plugins(loaded.config, loaded.warnings);
+  }
+  std::size_t schedules = 0;
+  for (const TargetConfig& target : loaded.config.targets) schedules += target.schedules.size();
+  if (common.json) {
+    boost::json::object answer;
+    answer["ok"] = loaded.ok();
+    answer["errors"] = to_json(loaded.errors);
+    answer["warnings"] = to_json(loaded.warnings);
+    answer["targets"] = loaded.config.targets.size();
+    answer["schedules"] = schedules;
+    fmt::print("{}", json::pretty(answer));
+    return loaded.ok() ? kOk : kUsage;
+  }
+  fmt::print(stderr, "{}{}", to_text(loaded.warnings, "warning"), to_text(loaded.errors, "error"));
+  if (!loaded.ok()) {
+    fmt::print(stderr, "{} mistake{} in {}\n", loaded.errors.size(),
+               loaded.errors.size() == 1 ? "" : "s", common.config.string());
+    return kUsage;
+  }
+  fmt::print("ok: {}: {} targets, {} schedules, {} reporters{}\n", common.config.string(),
+             loaded.config.targets.size(), schedules, loaded.config.reporters.size(),
+             with_plugins ? ", all options known to their plugins" : "");
+  return kOk;
+}
+
+}  // namespace rad::cli

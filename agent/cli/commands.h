@@ -1,0 +1,58 @@
+// The commands of rad-agent. Each is a function from its options to an exit status; what a command
+// answers goes to stdout, what it has to say on the way to stderr.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "agent/base/error.h"
+#include "agent/config/config.h"
+#include "agent/model/words.h"
+
+namespace rad::cli {
+
+/// Exit statuses beside those of an ended run (agent/model/run_report.h).
+enum ExitStatus : int {
+  kOk = 0,
+  kUsage = 2,          ///< usage or configuration
+  kInconclusive = 3,   ///< the run could not begin
+  kInterrupted = 130,  ///< SIGINT
+};
+
+/// What all commands share.
+struct CommonOptions {
+  std::filesystem::path config = "/etc/rad-agent/rad.yaml";
+  std::filesystem::path executable;  ///< of this program, links resolved
+  bool json = false;
+  bool allow_colour = true;
+};
+
+struct RunOptions {
+  std::string target;
+  Depth depth = Depth::restore;
+  std::string backup;
+  std::string recover_to;
+  std::string note;
+  std::string format = "terminal";  ///< terminal, json, markdown
+  std::string if_busy = "queue";    ///< queue, refuse
+  std::string requested_by;
+  bool quiet = false;  ///< no progress
+};
+
+int run_command(const CommonOptions& common, const RunOptions& options);
+int serve_command(const CommonOptions& common);
+/// \param with_plugins also starts the plugins and holds the configuration against what they say
+int check_config_command(const CommonOptions& common, bool with_plugins);
+int explain_command(const CommonOptions& common, const std::string& key);
+
+/// `error: …` and, if there is one, `hint: …`, on stderr.
+void print_error(const Error& error);
+
+/// Loads the file and prints every mistake. \return nothing after printing; exit with kUsage.
+std::optional<Config> load_or_explain(const CommonOptions& common);
+
+/// Makes the directories that the agent keeps its state in. \return host_unfit or access_denied.
+Status prepare_state(const AgentOptions& options);
+
+}  // namespace rad::cli

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "agent/base/json.h"
+#include "agent/base/text.h"
+#include "agent/cli/commands.h"
+#include "agent/config/loader.h"
+#include "agent/config/program_dirs.h"
+
+namespace rad::cli {
+
+void print_error(const Error& error) {
+  fmt::print(stderr, "error: {}\n", printable(error.message));
+  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", printable(error.hint));
+}
+
+std::optional<Config> load_or_explain(const CommonOptions& common) {
+  LoadResult loaded = load_config(common.config);
+  fmt::print(stderr, "{}", to_text(loaded.warnings, "warning"));
+  if (!loaded.ok()) {
+    fmt::print(stderr, "{}", to_text(loaded.errors, "error"));
+    fmt::print(stderr, "{} found in {}\n",
+               loaded.errors.size() == 1 ? "1 mistake was"
+                                         : fmt::format("{} mistakes were", loaded.errors.size()),
+               common.config.string());
+    return std::nullopt;
+  }
+  const ProgramDirs dirs = default_program_dirs(common.executable);
+  AgentOptions& agent = loaded.config.agent;
+  if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
+  if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
+  return std::move(loaded.config);
+}
+
+Status prepare_state(const AgentOptions& options) {
+  std::error_code ec;
+  std::filesystem::create_directories(options.state_dir, ec);
+  if (!ec) {
+    std::filesystem::permissions(options.state_dir, std::filesystem::perms::owner_all,
+                                 std::filesystem::perm_options::add, ec);
+  }
+  if (!ec) return {};
+  return fail(Reason::host_unfit,
+              fmt::format("cannot use state directory '{}': {}", options.state_dir.string(),
+                          ec.message()),
+              "set agent.state_dir to a directory that this user may write",
+              options.state_dir.string());
+}
+
+}  // namespace rad::cli

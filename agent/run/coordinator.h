@@ -1,0 +1,78 @@
+// Drives one run from request to report: locks, directories, plugins, stages, limits, record.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/isolation.h"
+#include "agent/config/config.h"
+#include "agent/model/plugin_schema.h"
+#include "agent/model/run_report.h"
+#include "agent/run/reporter.h"
+#include "agent/store/store.h"
+#include "plugins/protocol/messages.h"
+
+namespace rad {
+
+/// What somebody or a schedule asks for.
+struct RunRequest {
+  TargetConfig target;  ///< a copy: a reload of the configuration does not touch a running run
+  Depth depth = Depth::restore;
+  std::string schedule = "manual";
+  std::string requested_by;
+  std::string note;
+  std::optional<std::string> backup;      ///< instead of the target's `backup`
+  std::optional<std::string> recover_to;  ///< instead of the target's `recover_to`
+};
+
+/// Watches a run as it happens. Called on the run's executor; must not block.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void stage_began(const RunReport& report, Stage stage) = 0;
+  virtual void progressed(const protocol::Progress& progress) = 0;
+  virtual void logged(const std::string& plugin, const protocol::LogLine& line) = 0;
+};
+
+/// What a run needs of its surroundings; everything outlives it.
+struct RunServices {
+  boost::asio::any_io_executor executor;
+  const AgentOptions& options;
+  const PluginSchemas& plugins;
+  Store& store;
+  const Clock& clock;
+  const std::vector<std::unique_ptr<Reporter>>& reporters;
+};
+
+/// "20261120T184451-1a2b3c4d"
+std::string make_run_id(TimePoint now);
+
+/// The account that plugins become. Nothing when the agent is not root.
+/// \return config_invalid when agent.plugin_user does not exist.
+Result<std::optional<Account>> plugin_account(const AgentOptions& options);
+
+/// One run. run() is called once; cancel() any number of times while it goes on.
+class Coordinator {
+ public:
+  /// \param observer may be null
+  Coordinator(RunServices services, RunRequest request, RunObserver* observer);
+  ~Coordinator();
+
+  /// Carries the run out and returns its record, whatever happens. An error is returned only when
+  /// the run could not begin and left no record: target_busy, or a store that cannot be written.
+  boost::asio::awaitable<Result<RunReport>> run();
+
+  /// The run goes to cleanup and ends as cancelled. Without effect once cleanup has begun.
+  void cancel(std::string why);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace rad

@@ -1,0 +1,23 @@
+// From configuration and store to what /metrics says.
+#pragma once
+
+#include "agent/base/clock.h"
+#include "agent/config/config.h"
+#include "agent/model/plugin_schema.h"
+#include "agent/report/metrics.h"
+#include "agent/store/store.h"
+
+namespace rad {
+
+/// What only the daemon knows.
+struct DaemonState {
+  std::optional<TimePoint> last_tick;
+  bool config_reload_ok = true;
+};
+
+/// Everything a scrape tells, read from the store anew, so that runs of `rad-agent run` beside the
+/// daemon are in it too. \return the store's error.
+Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins, Store& store,
+                                    const Clock& clock, const DaemonState& state);
+
+}  // namespace rad

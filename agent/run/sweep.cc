@@ -1,0 +1,117 @@
+#include "agent/run/sweep.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "agent/base/files.h"
+#include "agent/run/run_machine.h"
+#include "agent/run/workspace.h"
+
+namespace rad {
+namespace {
+
+/// Removes everything of one run. \return the first thing that could not be removed.
+Status remove_all(Store& store, const std::string& run_id, std::vector<std::string>& removed) {
+  RAD_TRY(const std::vector<LedgerEntry> entries, store.ledger(run_id));
+  Status first{};
+  for (const LedgerEntry& entry : entries) {
+    Status status = remove_ledger_entry(store, entry);
+    if (status) {
+      removed.push_back(entry.path);
+    } else if (first) {
+      first = std::move(status);
+    }
+  }
+  return first;
+}
+
+void mark_interrupted(RunReport& report, TimePoint now) {
+  const std::string stage(report.stages.empty() ? "queue" : to_string(report.stages.back().stage));
+  // A run that had its verdict and died while cleaning up or reporting keeps it.
+  if (!report.verdict) {
+    report.cause = fail(Reason::interrupted,
+                        fmt::format("the agent ended during the stage '{}'", stage),
+                        "start the run again; if nobody stopped the agent, look at its log");
+    report.cause->retryable = true;
+    conclude(report);
+  }
+  report.ended_at = now;
+}
+
+void set_cleanup(RunReport& report, const Status& cleaned) {
+  report.cleanup = cleaned ? CleanupResult::clean : CleanupResult::failed;
+  report.cleanup_message = cleaned ? "" : cleaned.error().message;
+  report.kept_path.clear();
+  report.kept_until.reset();
+}
+
+void end_interrupted(RunReport report, Store& store, const Clock& clock,
+                     const std::vector<std::unique_ptr<Reporter>>& reporters, SweepResult& result) {
+  const auto proved = store.last_pass(report.target, report.depth);
+  const Status cleaned = remove_all(store, report.id, result.removed);
+  if (!cleaned) result.problems.push_back(cleaned.error().message);
+  mark_interrupted(report, clock.now());
+  set_cleanup(report, cleaned);
+  const Status written = store.end_run(report);
+  if (!written) result.problems.push_back(written.error().message);
+  for (const auto& reporter : reporters) {
+    const Status told = reporter->report(report, proved ? *proved : std::optional<TimePoint>{});
+    if (told) continue;
+    result.problems.push_back(fmt::format("reporter '{}': {}", reporter->name(),
+                                          told.error().message));
+    (void)store.count_report_error(reporter->name());
+  }
+  result.interrupted.push_back(std::move(report));
+}
+
+/// A run that ended and still has something on the host.
+void clean_ended(const std::string& run_id, Store& store, SweepResult& result) {
+  const Status cleaned = remove_all(store, run_id, result.removed);
+  if (!cleaned) result.problems.push_back(cleaned.error().message);
+  auto run = store.load_run(run_id);
+  if (!run || !*run || !(*run)->ended_at) return;
+  set_cleanup(**run, cleaned);
+  const Status written = store.end_run(**run);
+  if (!written) result.problems.push_back(written.error().message);
+}
+
+}  // namespace
+
+SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
+                  const std::vector<std::unique_ptr<Reporter>>& reporters) {
+  SweepResult result;
+  std::error_code ec;
+  std::filesystem::create_directories(options.state_dir / "locks", ec);
+  const auto alone = lock_file(options.state_dir / "locks" / "sweep");
+  if (!alone) {
+    if (alone.error().reason != Reason::target_busy) {
+      result.problems.push_back(alone.error().message);
+    }
+    return result;
+  }
+  auto unfinished = store.unfinished_runs();
+  if (!unfinished) {
+    result.problems.push_back(unfinished.error().message);
+    return result;
+  }
+  for (RunReport& report : *unfinished) {
+    if (RunLock::alive(options.state_dir, report.id)) continue;
+    end_interrupted(std::move(report), store, clock, reporters, result);
+  }
+  const auto entries = store.ledger();
+  if (!entries) {
+    result.problems.push_back(entries.error().message);
+    return result;
+  }
+  std::set<std::string> left;
+  for (const LedgerEntry& entry : *entries) {
+    const bool still_kept = entry.kind == LedgerKind::kept && entry.keep_until &&
+                            *entry.keep_until > clock.now();
+    if (!still_kept && !RunLock::alive(options.state_dir, entry.run_id)) left.insert(entry.run_id);
+  }
+  for (const std::string& run_id : left) clean_ended(run_id, store, result);
+  return result;
+}
+
+}  // namespace rad
