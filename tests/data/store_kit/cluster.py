@@ -116,7 +116,7 @@ class Cluster:
 
     def accepts(self):
         if self.server.poll() is not None:
-            tail = (self.root / "server.log").read_text(errors="replace")[-2000:]
+            tail = (self.root / "server.log").read_text(errors="replace")[-1200:]
             raise SystemExit(f"error: the test cluster did not start\n{tail}")
         argv = [self.bin / "pg_isready", "-q", "-h", self.socket_dir, "-p", str(self.port),
                 "-U", self.superuser, "-d", "postgres"]
