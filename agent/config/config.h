@@ -24,7 +24,9 @@ namespace rad {
 /// Scalars are typed as in YAML 1.2 (quoted: string); "${NAME}" has been replaced.
 struct PluginOptions {
   boost::json::object values;
-  std::map<std::string, SourceMark> marks;  ///< of the top-level keys, for error messages
+  /// Where the top-level keys and their values stand, for error messages.
+  std::map<std::string, SourceMark> marks;
+  std::map<std::string, SourceMark> value_marks;
 };
 
 /// `restore:` and `instance:`.
@@ -71,6 +73,7 @@ struct TargetConfig {
   /// Time limits of stages; a stage that is missing here has the automatic limit (three times its
   /// last duration, with a floor).
   std::map<Stage, std::chrono::milliseconds> timeouts;
+  std::string path;  ///< "targets[0]", of its own file; checks and schedules keep their order
   SourceMark at;
 };
 

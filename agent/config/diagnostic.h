@@ -23,7 +23,7 @@ struct Diagnostic {
   std::string hint;     ///< what to do next, or ""
 };
 
-/// By file (in order of first appearance in `order`, then by name), line and column; stable.
+/// By file (in order of first appearance), line and column; stable.
 void sort_by_position(std::vector<Diagnostic>& diagnostics);
 
 /// `error: rad.yaml:12:5: targets[0].schedules[0].cron: found 'x', expected …` and a line

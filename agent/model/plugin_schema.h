@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct PluginOption {
   bool secret = false;               ///< the value is a path to a secret
   std::string default_text;          ///< "" if none
   std::vector<std::string> allowed;  ///< for enum
-  std::string summary;               ///< one line
+  std::optional<double> min;         ///< seconds for durations, else the value itself
+  std::optional<double> max;
+  std::string summary;  ///< one line
 };
 
 /// One type of check that a plugin can answer.
