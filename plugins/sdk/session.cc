@@ -123,7 +123,7 @@ std::optional<Session::Queued> Session::next() {
   stop_ = std::stop_source();
   current_ = item.request.id;
   cancellable_ = method != nullptr && method->cancellable;
-  if (stopping_ && cancellable_ && !only_describes(item.request)) item.cancelled = true;
+  item.cancelled = (item.cancelled || stopping_) && cancellable_ && !only_describes(item.request);
   lock.unlock();
   const std::lock_guard progress_lock(progress_mutex_);
   progress_open_ = true;

@@ -89,10 +89,12 @@ void Session::cancel(const boost::json::object& params) {
   std::stop_source running(std::nostopstate);
   {
     const std::lock_guard lock(mutex_);
-    if (current_ != 0 && cancellable_ && (wanted == nullptr || *wanted == current_)) {
-      running = stop_;
-    } else if (wanted != nullptr) {
-      for (Queued& item : queue_) item.cancelled = item.cancelled || item.request.id == *wanted;
+    const auto meant = [wanted](std::int64_t other) {
+      return wanted == nullptr || *wanted == other;
+    };
+    if (current_ != 0 && cancellable_ && meant(current_)) running = stop_;
+    for (Queued& item : queue_) {
+      if (meant(item.request.id)) item.cancelled = true;
     }
   }
   // Without the lock: what a handler has hung on its token may call back.
