@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/pidfd.h"
+
 extern char** environ;  // NOLINT: POSIX declares it nowhere
 
 // glibc 2.36 declares these without C linkage.
-extern "C" {
-#include <sys/pidfd.h>
-}
+extern "C" {}
 
 namespace rad {
 namespace {
@@ -114,9 +114,7 @@ struct ChildProcess::Impl {
   std::optional<ExitStatus> ended;
 
   // A pidfd never reaches another process that was given the same number later.
-  void send(int signal) const noexcept {
-    if (pidfd) ::pidfd_send_signal(pidfd.get(), signal, nullptr, 0);
-  }
+  void send(int signal) const noexcept { send_signal(pidfd, signal); }
 
   ExitStatus reap() {
     siginfo_t info{};
@@ -164,7 +162,7 @@ Result<ChildProcess> ChildProcess::start(const ChildSpec& spec) {
                 fmt::format("cannot start '{}': {}", program.string(), system_text(code)), {},
                 program.string());
   }
-  impl->pidfd = UniqueFd(::pidfd_open(impl->pid, 0));
+  impl->pidfd = open_pidfd(impl->pid);
   if (!impl->pidfd) {
     const int reason = errno;
     ::kill(impl->pid, SIGKILL);

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 
 #include "agent/base/child_process.h"
+#include "agent/base/pidfd.h"
 
 namespace rad {
 namespace {
@@ -135,7 +135,7 @@ Result<ToolOutput> run_tool(const ChildSpec& spec, std::string_view input,
   set_nonblocking(ends.err);
   RAD_TRY(ChildProcess child, ChildProcess::start(wired));
   pipes = {};
-  const UniqueFd pidfd(::pidfd_open(child.pid(), 0));
+  const UniqueFd pidfd = open_pidfd(child.pid());
   if (!pidfd || !converse(pidfd.get(), ends, input, deadline, max_output, output)) {
     child.kill();
     child.wait();
