@@ -23,10 +23,10 @@ MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
   }
   for (const ScheduleConfig& schedule : target.schedules) {
     MetricsSchedule entry{schedule.name, schedule.depth, std::nullopt, std::nullopt};
-    const auto cron = Cron::make(schedule.cron, schedule.time_zone);
+    const auto cron = CronSchedule::make(schedule.cron, schedule.time_zone);
     if (cron) {
       entry.next_run = cron->next(now);
-      entry.expected_interval = cron->expected_interval(now);
+      entry.expected_interval = cron->longest_interval();
     }
     row.schedules.push_back(std::move(entry));
   }
