@@ -13,8 +13,8 @@ namespace asio = boost::asio;
 namespace {
 
 PluginOption to_option(const protocol::OptionInfo& info) {
-  return {info.key,          info.type,    info.required, info.secret,
-          info.default_text, info.allowed, info.summary};
+  return {info.key,     info.type, info.required, info.secret, info.default_text,
+          info.allowed, info.min,  info.max,      info.summary};
 }
 
 asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor executor,
