@@ -47,7 +47,7 @@ struct HttpLimits {
 
 /// "127.0.0.1:9735", "[::1]:9735", "localhost:9735" (is 127.0.0.1), port 0 for any free one.
 /// \return config_invalid naming the text and the form that is wanted.
-Result<boost::asio::ip::tcp::endpoint> parse_listen_address(std::string_view text);
+Result<boost::asio::ip::tcp::endpoint> resolve_listen_address(std::string_view text);
 
 /// Listens from start() until stop() or destruction. All work is done on `executor`, which must be
 /// run by one thread (or be a strand), and every call must be made there or before it runs.

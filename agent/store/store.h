@@ -3,7 +3,7 @@
 //
 // Threads    one thread at a time; the agent keeps it on its event loop. Calls block for the time
 // of
-//            an fsync, and for up to Store::kBusyTimeout while another process writes.
+//            an fsync, and for up to StoreOptions::busy_timeout while another process writes.
 // Processes  any number may have the file open at once (`rad-agent serve` beside `rad-agent run`):
 //            write-ahead log, and each call is one transaction.
 // Crashes    a call that has returned is on disk (synchronous=FULL); one that has not left nothing.
