@@ -204,7 +204,17 @@ def begin_expected(cluster, facts):
             "data_checksums": cluster.sql("show data_checksums") == "on",
             "wal_segment_bytes": cluster.segment_bytes, "locale": "C", "encoding": "UTF8"},
         "superuser": cluster.superuser,
+        "relations": relation_files(cluster, "app"),
         "targets": {}}
+
+
+def relation_files(cluster, database):
+    """-> {"schema.name": first file below the data directory}, user tables and indexes."""
+    rows = cluster.sql(
+        "select n.nspname || '.' || c.relname, pg_relation_filepath(c.oid) from pg_class c join "
+        "pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'i') and n.nspname in "
+        "('public', 'shop') order by 1", database)
+    return dict(line.split("|") for line in rows.splitlines())
 
 
 def timeline_of(cluster):
