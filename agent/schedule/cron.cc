@@ -1,0 +1,130 @@
+#include "agent/schedule/cron.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <date/tz.h>
+#include <fmt/format.h>
+
+#include "agent/base/text.h"
+
+namespace rad {
+namespace {
+
+using date::days;
+using date::local_days;
+using date::local_seconds;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// 29 February on a given weekday can be 40 years away (across 2100); nothing is further.
+constexpr int kMaxDays = 41 * 366;
+
+bool is_due(const CronExpression& cron, local_days day) {
+  const date::year_month_day ymd{day};
+  if (!cron.month(static_cast<unsigned>(ymd.month()))) return false;
+  const date::year_month_day_last last{ymd.year(), date::month_day_last{ymd.month()}};
+  return cron.day(static_cast<unsigned>(ymd.day()), static_cast<unsigned>(last.day()),
+                  date::weekday{day}.c_encoding());
+}
+
+/// Minutes of a due day, ascending.
+std::vector<minutes> times_of_day(const CronExpression& cron) {
+  std::vector<minutes> times;
+  for (unsigned hour = 0; hour < 24; ++hour) {
+    for (unsigned minute = 0; minute < 60 && cron.hour(hour); ++minute) {
+      if (cron.minute(minute)) times.push_back(hours(hour) + minutes(minute));
+    }
+  }
+  return times;
+}
+
+/// Never decreases from one local time to the next.
+TimePoint instant_of(const date::time_zone& zone, local_seconds local) {
+  const auto info = zone.get_info(local);
+  switch (info.result) {
+    case date::local_info::nonexistent:
+      return info.second.begin;
+    case date::local_info::ambiguous:
+    case date::local_info::unique:
+    default:
+      return date::sys_seconds{local.time_since_epoch() - info.first.offset};
+  }
+}
+
+local_days local_day_of(const date::time_zone& zone, TimePoint instant) {
+  const auto time = date::floor<seconds>(instant);
+  return date::floor<days>(zone.to_local(time));
+}
+
+std::chrono::milliseconds longest_gap(const CronExpression& cron) {
+  const auto times = times_of_day(cron);
+  minutes in_day{0};
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    in_day = std::max(in_day, times[i] - times[i - 1]);
+  }
+  // Any start will do: the calendar from 2021 holds four leap years within the 41 years.
+  const local_days start{date::year{2021} / 1 / 1};
+  std::optional<local_days> last;
+  days between{0};
+  for (int i = 0; i < kMaxDays; ++i) {
+    const auto day = start + days(i);
+    if (!is_due(cron, day)) continue;
+    if (last) between = std::max(between, day - *last);
+    last = day;
+  }
+  const auto across = between - (times.back() - times.front());
+  return std::max<std::chrono::milliseconds>(in_day, across);
+}
+
+}  // namespace
+
+CronSchedule::CronSchedule(CronExpression expression, const date::time_zone* zone)
+    : expression_(std::move(expression)),
+      zone_(zone),
+      longest_interval_(longest_gap(expression_)) {}
+
+Result<CronSchedule> CronSchedule::make(CronExpression expression, std::string_view time_zone) {
+  try {
+    return CronSchedule(std::move(expression), date::locate_zone(std::string(time_zone)));
+  } catch (const std::exception& exception) {
+    return fail(Reason::config_invalid,
+                fmt::format("time zone '{}': {}", printable(time_zone, 80), exception.what()),
+                "an IANA name such as UTC or Europe/Berlin, and the package tzdata");
+  }
+}
+
+TimePoint CronSchedule::next(TimePoint after) const {
+  const auto times = times_of_day(expression_);
+  // A day earlier, because a zone may skip a whole day and put its slots into the next.
+  const auto first = local_day_of(*zone_, after) - days(1);
+  for (int i = 0; i < kMaxDays; ++i) {
+    const auto day = first + days(i);
+    if (!is_due(expression_, day)) continue;
+    if (instant_of(*zone_, day + times.back()) <= after) continue;
+    for (const auto time : times) {
+      const auto instant = instant_of(*zone_, day + time);
+      if (instant > after) return instant;
+    }
+  }
+  return TimePoint::max();
+}
+
+TimePoint CronSchedule::previous(TimePoint at_or_before) const {
+  const auto times = times_of_day(expression_);
+  const auto last = local_day_of(*zone_, at_or_before) + days(1);
+  for (int i = 0; i < kMaxDays; ++i) {
+    const auto day = last - days(i);
+    if (!is_due(expression_, day)) continue;
+    if (instant_of(*zone_, day + times.front()) > at_or_before) continue;
+    for (auto time = times.rbegin(); time != times.rend(); ++time) {
+      const auto instant = instant_of(*zone_, day + *time);
+      if (instant <= at_or_before) return instant;
+    }
+  }
+  return TimePoint::min();
+}
+
+}  // namespace rad
