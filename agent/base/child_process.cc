@@ -20,9 +20,6 @@
 
 extern char** environ;  // NOLINT: POSIX declares it nowhere
 
-// glibc 2.36 declares these without C linkage.
-extern "C" {}
-
 namespace rad {
 namespace {
 

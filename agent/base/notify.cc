@@ -1,11 +1,11 @@
 #include "agent/base/notify.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "agent/base/unique_fd.h"
 
