@@ -72,7 +72,7 @@ Error complain(const Field& field, string_view part) {
   }
   if (field.last_day) allowed += " or L";
   return fail(Reason::config_invalid,
-              fmt::format("field {}: found '{}', expected {}, as a number, list, range or step",
+              fmt::format("field {} is '{}', expected {}, as a number, list, range or step",
                           field.name, printable(part, 40), allowed),
               std::string(kHint));
 }
@@ -159,7 +159,7 @@ std::bitset<Size> narrowed(const std::bitset<64>& set) {
 Result<CronExpression> CronExpression::parse(string_view text) {
   const auto fields = words(without_nickname(text));
   if (fields.size() != kFields.size()) {
-    return fail(Reason::config_invalid, fmt::format("found {} fields, expected 5", fields.size()),
+    return fail(Reason::config_invalid, fmt::format("it has {} fields, expected 5", fields.size()),
                 std::string(kHint));
   }
   std::array<FieldValues, 5> values;

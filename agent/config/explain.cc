@@ -28,6 +28,7 @@ std::string without_brackets(std::string_view path) {
 std::vector<const OptionRow*> matching(std::string_view key) {
   const auto wanted = without_brackets(key);
   std::vector<const OptionRow*> rows;
+  if (wanted.empty() && !key.empty()) return rows;
   for (const auto& row : option_table()) {
     const auto path = without_brackets(row.path);
     if (wanted.empty() || path == wanted || path.starts_with(wanted + ".")) rows.push_back(&row);
@@ -50,7 +51,7 @@ std::string explain_row(const OptionRow& row) {
   if (!row.default_text.empty()) facts += fmt::format("; default {}", row.default_text);
   if (!row.example.empty()) facts += fmt::format("; for example {}", row.example);
   if (row.secret) facts += "; path to a secret";
-  if (!is_group(row)) facts += row.reloadable ? "; reloadable" : "; needs a restart";
+  if (row.reloadable) facts += "; reloadable";
   return text + fmt::format("    {}\n", facts);
 }
 
@@ -158,7 +159,7 @@ std::string reference_markdown() {
       "literal `${`). `rad-agent check-config` tells all mistakes at once,\n`rad-agent explain "
       "KEY` "
       "tells what stands here. Durations are `90s`, `15m`, `26h`, `1d12h`; sizes `512MiB`, "
-      "`2GiB`.\n";
+      "`2GiB`.\nA change takes effect when the agent is started again.\n";
   for (const auto& row : option_table()) {
     if (is_group(row)) {
       text += fmt::format("\n## `{}`\n\n{}{}.{}{}\n", row.path, row.required ? "Required: " : "",
@@ -168,17 +169,17 @@ std::string reference_markdown() {
       const bool has_values = std::any_of(below.begin(), below.end(),
                                           [](const OptionRow* value) { return !is_group(*value); });
       if (!has_values) continue;
-      text += "\n| key | type | default | range | reload | meaning |\n|---|---|---|---|---|---|\n";
+      text += "\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n";
       for (const auto* value : below) {
         if (is_group(*value)) continue;
         const std::string default_text =
             value->required
                 ? "required"
                 : (value->default_text.empty() ? "" : fmt::format("`{}`", value->default_text));
-        text += fmt::format("| `{}` | {} | {} | {} | {} | {}{}{} |\n", last_word(value->path),
+        text += fmt::format("| `{}` | {} | {} | {} | {}{}{} |\n", last_word(value->path),
                             to_string(value->type), default_text, range_text(*value),
-                            value->reloadable ? "yes" : "restart", markdown_cell(value->summary),
-                            value->detail.empty() ? "" : ". ", markdown_cell(value->detail));
+                            markdown_cell(value->summary), value->detail.empty() ? "" : ". ",
+                            markdown_cell(value->detail));
       }
     }
   }

@@ -176,7 +176,8 @@ void Loader::build_agent(SectionReader& reader) {
                                 agent.runtime_dir.native().size(), kMaxRuntimeDir),
                     "for example /run/rad-agent");
   }
-  if (agent.scratch_dir.lexically_normal() == agent.state_dir.lexically_normal()) {
+  const auto plain = [](const fs::path& path) { return (path / "").lexically_normal(); };
+  if (plain(agent.scratch_dir) == plain(agent.state_dir)) {
     reader.complain("agent.scratch_dir",
                     "is also agent.state_dir, expected a directory of its own: runs empty it",
                     "the default is <agent.state_dir>/scratch");

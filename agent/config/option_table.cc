@@ -20,13 +20,11 @@ constexpr std::array kTable{
     OptionRow{.path = "agent.state_dir",
               .type = OptionType::path,
               .default_text = "/var/lib/rad-agent",
-              .reloadable = false,
               .summary = "where the history of runs is kept",
               .detail = "Holds rad.db (SQLite) and what a run must find again after a crash."},
     OptionRow{.path = "agent.scratch_dir",
               .type = OptionType::path,
               .default_text = "<agent.state_dir>/scratch",
-              .reloadable = false,
               .summary = "the only place where restored data may lie",
               .detail = "Put it on a file system of its own, large enough for the largest target. "
                         "It is production data: the directory is 0700, and runs empty it."},
@@ -39,13 +37,11 @@ constexpr std::array kTable{
     OptionRow{.path = "agent.runtime_dir",
               .type = OptionType::path,
               .default_text = "/run/rad-agent",
-              .reloadable = false,
               .summary = "where sockets and keyrings of runs lie, a short path",
               .detail = "At most 51 bytes long: a socket below it must stay under the 107 bytes "
                         "that the kernel allows. Best on a tmpfs."},
     OptionRow{.path = "agent.plugin_dir",
               .type = OptionType::path,
-              .reloadable = false,
               .example = "/usr/lib/rad-agent/plugins.d",
               .summary = "where plugins are found, one executable each",
               .detail = "Without it: plugins.d of the build tree that the agent was started from, "
@@ -53,7 +49,6 @@ constexpr std::array kTable{
                         "owner may write are refused."},
     OptionRow{.path = "agent.libexec_dir",
               .type = OptionType::path,
-              .reloadable = false,
               .example = "/usr/lib/rad-agent/libexec",
               .summary = "where rad-launch and other helper programs are found",
               .detail = "Without it: libexec of the build tree that the agent was started from, "
@@ -87,14 +82,12 @@ constexpr std::array kTable{
               .type = OptionType::enumeration,
               .default_text = "info",
               .allowed = "debug|info|warning|error",
-              .reloadable = false,
               .summary = "what is written to stderr and the journal"},
     OptionRow{
         .path = "agent.metrics", .type = OptionType::section, .summary = "metrics for Prometheus"},
     OptionRow{.path = "agent.metrics.listen",
               .type = OptionType::listen_address,
               .default_text = "127.0.0.1:9735",
-              .reloadable = false,
               .summary = "IP address and port that serve /metrics, or off",
               .detail = "Port 0 lets the kernel choose one. There is no login: keep it on the "
                         "loopback address or behind a firewall."},
@@ -311,8 +304,12 @@ constexpr std::array kTypes{
 };
 
 std::string bound_text(OptionType type, std::int64_t value) {
-  if (type == OptionType::duration) return format_duration(std::chrono::milliseconds(value));
-  return std::to_string(value);
+  if (type != OptionType::duration) return std::to_string(value);
+  for (const auto& [unit, size] :
+       {std::pair("d", kDay), {"h", 3600 * kSecond}, {"m", 60 * kSecond}}) {
+    if (value != 0 && value % size == 0) return fmt::format("{}{}", value / size, unit);
+  }
+  return fmt::format("{}s", value / kSecond);
 }
 
 }  // namespace
@@ -386,7 +383,7 @@ std::string range_text(const OptionRow& row) {
     text = fmt::format("{} to {}", bound_text(row.type, row.min), bound_text(row.type, row.max));
   }
   if (row.type == OptionType::boolean) text = "true or false";
-  if (row.type == OptionType::name) text = "a-z, 0-9, - and _, at most 63, first no sign";
+  if (row.type == OptionType::name) text = "a-z, 0-9, - and _; at most 63";
   if (row.type == OptionType::path) text = "absolute";
   const auto words = allowed_words(row);
   for (std::size_t i = 0; i < words.size(); ++i) {

@@ -38,7 +38,7 @@ struct OptionRow {
   bool open = false;              ///< section or list: further keys belong to a plugin
   bool required = false;
   bool secret = false;            ///< the value is a path to a secret
-  bool reloadable = true;         ///< takes effect without a restart
+  bool reloadable = false;        ///< takes effect without a restart; none does yet
   std::string_view example = {};  ///< as in YAML, for the example file; default_text if empty
   std::string_view summary = {};  ///< one line, lower case, no full stop
   std::string_view detail = {};   ///< further sentences

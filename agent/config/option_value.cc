@@ -111,7 +111,7 @@ Status check_cron(std::string_view text) {
   auto cron = CronExpression::parse(text);
   if (cron) return {};
   auto error = std::move(cron).error();
-  error.message = fmt::format("found '{}', but {}", printable(text, 80), error.message);
+  error.message = fmt::format("found '{}': {}", printable(text, 80), error.message);
   return error;
 }
 

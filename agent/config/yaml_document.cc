@@ -41,7 +41,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add(make(YamlNode::Kind::null, mark), Size{}, anchor);
+    add(make(YamlNode::Kind::null, mark), Size{}, 1, anchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -51,7 +51,7 @@ class TreeBuilder final : public YAML::EventHandler {
     node.text = value;
     node.quoted = tag != "?";
     const Size size{.nodes = 1, .text_bytes = value.size()};
-    add(std::move(node), size, anchor);
+    add(std::move(node), size, 1, anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -60,7 +60,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (frames_.size() + found->second.depth > limits_.depth) too_deep(mark);
     auto node = found->second.node;
     std::tie(node.line, node.column) = place(mark);
-    add(std::move(node), found->second.size, YAML::NullAnchor);
+    add(std::move(node), found->second.size, found->second.depth, YAML::NullAnchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -132,9 +132,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   /// A scalar or an alias: counted here; containers are counted when they begin.
-  void add(YamlNode node, const Size& size, YAML::anchor_t anchor) {
+  void add(YamlNode node, const Size& size, std::size_t depth, YAML::anchor_t anchor) {
     count(node, size);
-    finish(std::move(node), size, 1, anchor);
+    finish(std::move(node), size, depth, anchor);
   }
 
   void count(const YamlNode& node, const Size& size) {
@@ -181,13 +181,27 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!is_new) {
       errors.push_back(
           {.at = {.file = file_, .line = key.line, .column = key.column},
-           .key = printable(key.text, 80),
+           .key = path_of(key.text),
            .message = fmt::format("the key is here twice, first in line {}", first->second),
            .hint = "remove one of the two"});
       return;
     }
     parent.node.entries.push_back(
         {.key = key.text, .line = key.line, .column = key.column, .value = std::move(value)});
+  }
+
+  /// "targets[0].keep.on_fail" for a key of the innermost mapping.
+  std::string path_of(const std::string& key) const {
+    std::string path;
+    for (std::size_t i = 0; i + 1 < frames_.size(); ++i) {
+      const auto& frame = frames_[i];
+      if (frame.node.kind == YamlNode::Kind::sequence) {
+        path += fmt::format("[{}]", frame.node.items.size());
+      } else if (frame.key) {
+        path += (path.empty() ? "" : ".") + printable(frame.key->text, 80);
+      }
+    }
+    return path + (path.empty() ? "" : ".") + printable(key, 80);
   }
 
   std::string file_;
@@ -207,7 +221,11 @@ Diagnostic from_exception(const YAML::Exception& exception, const std::string& f
     diagnostic.at.column = exception.mark.column + 1;
   }
   diagnostic.message = "not valid YAML: " + printable(exception.msg, 200);
-  diagnostic.hint = "look at the indentation and the quotes here and in the line above";
+  diagnostic.hint = "look for an open quote or bracket above, and at the indentation";
+  if (exception.msg == YAML::ErrorMsg::DOC_IN_SCALAR) {
+    diagnostic.message = "not valid YAML: a quote that was opened is not closed before this line";
+    diagnostic.hint = "look for a \" or ' that has no partner";
+  }
   return diagnostic;
 }
 
@@ -224,7 +242,9 @@ YamlDocument parse_yaml(std::string_view text, const std::string& file, const Ya
   YamlDocument document;
   TreeBuilder builder(file, limits);
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp takes a quote that is never closed, and all that follows as its text, if the file
+    // ends in a newline. At a document's end mark it does complain.
+    std::istringstream stream{std::string(text) + (text.ends_with('\n') ? "...\n" : "\n...\n")};
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
