@@ -15,6 +15,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/files.h"
 #include "agent/base/json.h"
+#include "agent/base/text.h"
 #include "agent/model/json.h"
 #include "tests/contract/contract_config.h"
 #include "tests/contract/survivors.h"
@@ -146,7 +147,10 @@ std::optional<protocol::Message> PluginUnderTest::receive(std::chrono::milliseco
     if (!ready(output_.get(), POLLIN, end)) return std::nullopt;
     std::array<char, 65536> buffer;
     const ssize_t count = ::read(output_.get(), buffer.data(), buffer.size());
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return std::nullopt;
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+      output_ended_ = true;
+      return std::nullopt;
+    }
     if (count < 0) continue;
     const auto fed = lines_.feed({buffer.data(), static_cast<std::size_t>(count)});
     EXPECT_TRUE(fed) << "the plugin printed a line that is too long";
@@ -172,7 +176,9 @@ protocol::Response PluginUnderTest::call(const std::string& method, bj::object p
   const std::int64_t id = send(method, std::move(params));
   auto answer = response(limit);
   if (!answer) {
-    ADD_FAILURE() << "no answer to '" << method << "' within " << limit.count() << " ms";
+    ADD_FAILURE() << "no answer to '" << method << "': "
+                  << (output_ended_ ? "the plugin's output has ended"
+                                    : "the limit of " + format_duration(limit) + " has passed");
     return {};
   }
   EXPECT_EQ(answer->id, id) << "the answer to '" << method << "' has another id";

@@ -76,6 +76,7 @@ class PluginUnderTest {
   std::set<std::string> before_;
   std::optional<ChildProcess> process_;
   bool ended_ = false;
+  bool output_ended_ = false;
   UniqueFd input_;
   UniqueFd output_;
   protocol::LineSplitter lines_;

@@ -49,6 +49,7 @@ TEST(ContractCancel, EndsTheRunningRequest) {
   InMidRequest plugin;
   plugin.notify("cancel", {{"id", plugin.id()}});
   expect_cancelled(plugin);
+  if (HasFailure()) return;
   result_of(plugin.call("cleanup"));
   EXPECT_THAT(plugin.left_behind(), IsEmpty());
   result_of(plugin.call("shutdown"));
