@@ -239,9 +239,10 @@ def page_flip(store, _, wal, relation=None, partition=None):
     keys = [store.names[f"part{partition}"]] if partition is not None else store.partitions()
     for key in keys:
         raw = bytearray(store.decode(key))
-        for info, block in page_candidates(bytes(raw), wanted):
-            if not fits(info.name, block):
-                continue
+        fitting = [(i, b) for i, b in page_candidates(bytes(raw), wanted) if fits(i.name, b)]
+        if fitting:
+            # Not the first: block 0 of everything would prove little about block numbers.
+            info, block = max(fitting, key=lambda f: f[1])
             raw[info.offset_data + block * PAGE + PAGE - 100] ^= 4
             store.encode(key, bytes(raw))
             store.names |= {"changed": key, "page_file": info.name, "page_block": block}

@@ -92,7 +92,10 @@ class Cluster:
 
     def run(self, program, *args, **kwargs):
         argv = as_server([self.bin / program, *args], self.account)
-        return subprocess.run(argv, check=True, cwd="/", text=True, capture_output=True, **kwargs)
+        done = subprocess.run(argv, check=False, cwd="/", text=True, capture_output=True, **kwargs)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program}: {done.stderr.strip()}")
+        return done
 
     def initdb(self, wal_dir=None):
         extra = ["-X", wal_dir] if wal_dir else []
