@@ -72,7 +72,7 @@ class Service {
     if (!address) return {};
     const bool is_v6 = address->host.find(':') != std::string::npos;
     RAD_TRY(const asio::ip::tcp::endpoint endpoint,
-            parse_listen_address(fmt::format("{}{}{}:{}", is_v6 ? "[" : "", address->host,
+            resolve_listen_address(fmt::format("{}{}{}:{}", is_v6 ? "[" : "", address->host,
                                              is_v6 ? "]" : "", address->port)));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), endpoint,

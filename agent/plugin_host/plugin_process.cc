@@ -2,17 +2,23 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/writable_pipe.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/process/v2.hpp>
+#include <cerrno>
+#include <cstring>
 #include <deque>
 #include <optional>
 
@@ -55,7 +61,7 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
         input_(executor_),
         output_(executor_),
         errors_(executor_),
-        process_(executor_),
+        end_(executor_),
         changed_(executor_, asio::steady_timer::time_point::max()) {}
 
   Status launch() {
@@ -66,14 +72,26 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
                                         command_.program.string()};
     boost::system::error_code ec;
     process::default_process_launcher launcher;
-    process_ = launcher(executor_, ec, process::filesystem::path(command_.launcher.string()), args,
-                        process::process_stdio{in.read_end.get(), out.write_end.get(),
-                                               err.write_end.get()});
+    process::process started = launcher(
+        executor_, ec, process::filesystem::path(command_.launcher.string()), args,
+        process::process_stdio{in.read_end.get(), out.write_end.get(), err.write_end.get()});
     if (ec) {
       return fail(Reason::host_unfit, fmt::format("cannot start plugin '{}': {}", command_.name,
                                                   ec.message()));
     }
+    pid_ = started.id();
     alive_ = true;
+    started.detach();
+    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    if (pidfd < 0) {
+      const int code = errno;
+      kill();
+      ::waitpid(pid_, nullptr, 0);
+      alive_ = false;
+      return fail(Reason::host_unfit, fmt::format("cannot watch plugin '{}': {}", command_.name,
+                                                  std::strerror(code)));
+    }
+    end_.assign(pidfd);
     input_.assign(in.write_end.release());
     output_.assign(out.read_end.release());
     errors_.assign(err.read_end.release());
@@ -94,7 +112,7 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void kill() noexcept {
-    if (alive_) ::kill(process_.id(), SIGKILL);
+    if (alive_) ::kill(pid_, SIGKILL);
   }
 
   /// The destructor of the handle: nobody calls any more, coroutines may still hold this object.
@@ -109,7 +127,7 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
   LogHandler on_log_;
   Tail log_;
   bool alive() const noexcept { return alive_; }
-  int pid() { return process_.id(); }
+  int pid() const noexcept { return pid_; }
 
  private:
   asio::awaitable<void> read_output();
@@ -126,7 +144,9 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
   asio::writable_pipe input_;
   asio::readable_pipe output_;
   asio::readable_pipe errors_;
-  process::process process_;
+  asio::posix::stream_descriptor end_;  ///< pidfd, readable once the launcher has ended
+  pid_t pid_ = 0;
+  int wait_status_ = 0;
   asio::steady_timer changed_;  ///< cancelled whenever something happened
   SystemClock clock_;
 
@@ -157,7 +177,7 @@ void PluginProcess::Impl::break_off(Error error) {
 }
 
 Error PluginProcess::Impl::end_error() const {
-  const int native = process_.native_exit_code();
+  const int native = wait_status_;
   ExitStatus status;
   if (WIFSIGNALED(native)) status.signal = WTERMSIG(native);
   else if (WIFEXITED(native)) status.code = WEXITSTATUS(native);
@@ -260,7 +280,12 @@ asio::awaitable<void> PluginProcess::Impl::read_errors() {
 
 asio::awaitable<void> PluginProcess::Impl::await_end() {
   auto self = shared_from_this();
-  co_await process_.async_wait(kToken);
+  // Boost.Process's own wait blocks in waitpid() after a spurious wake-up; this one looks again.
+  while (::waitpid(pid_, &wait_status_, WNOHANG) == 0) {
+    co_await end_.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
+  }
+  boost::system::error_code ignored;
+  end_.close(ignored);
   alive_ = false;
   changed_.cancel();
 }
@@ -370,7 +395,7 @@ asio::awaitable<void> PluginProcess::Impl::stop(std::chrono::milliseconds patien
   input_closed_ = true;
   input_.close(ignored);
   for (const int signal : {0, SIGTERM, SIGKILL}) {
-    if (alive_ && signal != 0) ::kill(process_.id(), signal);
+    if (alive_ && signal != 0) ::kill(pid_, signal);
     const SteadyPoint until = clock_.steady_now() + patience;
     while (alive_ && (signal == SIGKILL || clock_.steady_now() < until)) {
       co_await wait_change(until);

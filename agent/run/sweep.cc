@@ -97,6 +97,7 @@ SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
   }
   for (RunReport& report : *unfinished) {
     if (RunLock::alive(options.state_dir, report.id)) continue;
+    RunLock::forget(options.state_dir, report.id);
     end_interrupted(std::move(report), store, clock, reporters, result);
   }
   const auto entries = store.ledger();

@@ -78,6 +78,10 @@ bool RunLock::alive(const fs::path& state_dir, const std::string& run_id) {
   return !held && held.error().reason == Reason::target_busy;
 }
 
+void RunLock::forget(const fs::path& state_dir, const std::string& run_id) noexcept {
+  ::unlink(run_lock_path(state_dir, run_id).c_str());
+}
+
 RunLock::~RunLock() {
   if (run_) ::unlink(run_file_.c_str());
 }

@@ -27,6 +27,8 @@ class RunLock {
                               const std::string& run_id);
   /// Whether a process holds the lock of this run.
   static bool alive(const std::filesystem::path& state_dir, const std::string& run_id);
+  /// Removes the lock file that a killed run left. Only for a run that is not alive.
+  static void forget(const std::filesystem::path& state_dir, const std::string& run_id) noexcept;
   RunLock(RunLock&&) noexcept = default;
   RunLock& operator=(RunLock&&) noexcept = default;
   ~RunLock();
