@@ -176,10 +176,10 @@ std::string opening_body(const IssueFile& file, const RunReport& report,
     body += escape_markdown(report.cause->hint, 2000) + ". ";
   }
   if (!page.empty()) {
-    const std::string_view base = context.runbook_base.empty() ? "runbooks" : context.runbook_base;
-    body += fmt::format("Runbook: {}{}{}.md\n\n", base, base.ends_with('/') ? "" : "/", page);
+    const std::string base = context.runbook_base.empty() ? "runbooks" : context.runbook_base;
+    body += fmt::format("Runbook: {}{}{}.md", base, base.ends_with('/') ? "" : "/", page);
   }
-  return body + closing_rule(file) + "\n\n" +
+  return body + "\n\n" + closing_rule(file) + "\n\n" +
          render_markdown(report, {.heading_level = 2, .runbook_base = context.runbook_base});
 }
 

@@ -40,7 +40,8 @@ bool begins_block(std::string_view text, std::size_t i) {
   if (i == 0) return is_one_of(text[0], "-+=/:");
   const bool digits = std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i),
                                   [](unsigned char c) { return std::isdigit(c) != 0; });
-  return digits && is_one_of(text[i], ".)");
+  const bool ends_word = i + 1 == text.size() || text[i + 1] == ' ';
+  return digits && ends_word && is_one_of(text[i], ".)");
 }
 
 std::size_t longest_run_of_backticks(std::string_view text) {

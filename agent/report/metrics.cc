@@ -11,6 +11,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "agent/base/text.h"
 #include "agent/report/metrics_table.h"
 
 namespace rad {
@@ -25,6 +26,7 @@ constexpr std::array kVerdicts{Verdict::pass, Verdict::fail, Verdict::inconclusi
                                Verdict::cancelled};
 constexpr std::array kStages{Stage::preflight, Stage::fetch,   Stage::restore, Stage::recover,
                              Stage::check,     Stage::cleanup, Stage::report};
+constexpr std::size_t kLabelBytes = 200;
 constexpr const char* kManual = "manual";
 
 double seconds(std::chrono::milliseconds time) {
@@ -84,16 +86,18 @@ class Exposition {
  private:
   void add(Metric metric, double value, std::initializer_list<std::string_view> labels = {}) {
     const auto index = static_cast<std::size_t>(metric);
-    // One series twice makes Prometheus refuse the whole scrape.
+    // Prometheus refuses the whole scrape for one label that is not UTF-8, or for one series twice.
+    std::vector<std::string> values;
+    for (const auto label : labels) values.push_back(printable(label, kLabelBytes));
     std::string key = std::to_string(index);
-    for (const auto label : labels) key.append(1, '\0').append(label);
+    for (const auto& label : values) key.append(1, '\0').append(label);
     if (!added_.insert(std::move(key)).second) return;
 
     ClientMetric sample;
     std::string_view names = metric_table()[index].labels;
-    for (const auto label : labels) {
+    for (auto& label : values) {
       const std::size_t comma = names.find(',');
-      sample.label.push_back({std::string(names.substr(0, comma)), std::string(label)});
+      sample.label.push_back({std::string(names.substr(0, comma)), std::move(label)});
       names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
     }
     sample.gauge.value = value;

@@ -116,7 +116,7 @@ std::string cleanup_words(const RunReport& report) {
                              : std::string(),
                          more);
     case CleanupResult::failed:
-      return "failed, restored data may be left on the host" + more;
+      return "restored data may be left on the host" + more;
   }
   return {};
 }
@@ -144,7 +144,7 @@ std::vector<Row> stage_rows(const RunReport& report) {
       result = to_string(stage.error->reason);
     } else if (!stage.ended_at) {
       // The report itself is written in the stage `report`.
-      result = stage.stage == Stage::report ? "under way" : "not finished";
+      result = !report.verdict || stage.stage == Stage::report ? "under way" : "not finished";
     }
     rows.push_back({std::string(to_string(stage.stage)),
                     stage.ended_at ? format_duration(took) : "",
@@ -156,10 +156,12 @@ std::vector<Row> stage_rows(const RunReport& report) {
 
 std::vector<Row> objective_rows(const RunReport& report) {
   std::vector<Row> rows{{"objective", "measured", "target", "result"}};
-  if (report.measured_rto || report.rto_target) {
+  // Only a restore measures them; elsewhere the targets alone would say nothing.
+  const bool restore = report.depth == Depth::restore;
+  if (report.measured_rto || (restore && report.rto_target)) {
     rows.push_back(objective_row("RTO (time to restore)", report.measured_rto, report.rto_target));
   }
-  if (report.measured_rpo || report.rpo_target) {
+  if (report.measured_rpo || (restore && report.rpo_target)) {
     rows.push_back(objective_row("RPO (data lost)", report.measured_rpo, report.rpo_target));
   }
   return rows.size() == 1 ? std::vector<Row>{} : rows;
