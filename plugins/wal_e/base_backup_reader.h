@@ -25,8 +25,8 @@ struct SuspectPage {
 
 struct ReadOptions {
   std::vector<object_store::ObjectInfo> partitions;  ///< in the order of their numbers
-  unsigned parallel = 0;                   ///< partitions at once; 0: as many as there are cores
-  std::filesystem::path target;            ///< where files go; empty: nothing is written
+  unsigned parallel = 0;         ///< partitions at once; 0: as many as there are cores
+  std::filesystem::path target;  ///< where files go; empty: nothing is written
   /// Directories for tablespaces by OID, absolute; needed for every OID that members name.
   std::map<std::string, std::filesystem::path> tablespaces;
   std::uint64_t max_member_bytes = 0;  ///< refuse larger claims (unsafe_content); 0: no bound
@@ -38,24 +38,24 @@ struct ReadOptions {
 /// What was found in the tars. Small: texts of files that matter, counts, lists of odd things.
 struct BaseBackupContent {
   std::uint64_t members = 0;
-  std::uint64_t member_bytes = 0;       ///< sum of the sizes of all members
+  std::uint64_t member_bytes = 0;  ///< sum of the sizes of all members
   std::uint64_t stored_bytes = 0;
   std::uint64_t written_bytes = 0;
-  std::uint64_t pages_checked = 0;      ///< with a checksum field that is set
-  std::uint64_t pages_unset = 0;        ///< not empty and without checksum
-  std::uint64_t pages_empty = 0;        ///< all zero: never written
-  std::vector<SuspectPage> suspects;    ///< at most 100 000
-  std::vector<SuspectPage> unset;       ///< at most 100 000 of pages_unset
+  std::uint64_t pages_checked = 0;    ///< with a checksum field that is set
+  std::uint64_t pages_unset = 0;      ///< not empty and without checksum
+  std::uint64_t pages_empty = 0;      ///< all zero: never written
+  std::vector<SuspectPage> suspects;  ///< at most 100 000
+  std::vector<SuspectPage> unset;     ///< at most 100 000 of pages_unset
   bool suspects_cut = false;
-  std::string pg_version;               ///< text of PG_VERSION, trimmed, "" if missing
-  std::string pg_control;               ///< bytes of global/pg_control, "" if missing
+  std::string pg_version;  ///< text of PG_VERSION, trimmed, "" if missing
+  std::string pg_control;  ///< bytes of global/pg_control, "" if missing
   std::string backup_label;
   std::string tablespace_map;
-  std::vector<std::string> tablespaces_seen;   ///< OIDs below pg_tblspc with members
-  std::vector<std::string> links_left_out;     ///< "name -> target" of symbolic links not created
+  std::vector<std::string> tablespaces_seen;  ///< OIDs below pg_tblspc with members
+  std::vector<std::string> links_left_out;    ///< "name -> target" of symbolic links not created
   std::vector<std::uint64_t> members_per_partition;
-  std::vector<std::uint64_t> bytes_per_partition;      ///< member sizes
-  std::vector<std::string> init_forks;         ///< "base/16384/16390": unlogged relations
+  std::vector<std::uint64_t> bytes_per_partition;  ///< member sizes
+  std::vector<std::string> init_forks;             ///< "base/16384/16390": unlogged relations
   bool encrypted_any = false;
   bool plain_any = false;
   std::vector<std::string> key_ids;

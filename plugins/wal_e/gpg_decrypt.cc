@@ -13,6 +13,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include "agent/base/clock.h"
+#include "agent/base/text.h"
+
 namespace rad::wal_e {
 namespace {
 
@@ -58,6 +61,14 @@ void add_status(GpgReport& report, std::string_view rest) {
     add_unique(report.missing_keys, next_word(rest));
   } else if (keyword == "DECRYPTION_KEY" || keyword == "DECRYPTION_INFO") {
     report.session_key = true;
+  } else if (keyword == "KEYEXPIRED") {
+    const std::string_view seconds = next_word(rest);
+    std::int64_t value = 0;
+    const auto parsed = std::from_chars(seconds.data(), seconds.data() + seconds.size(), value);
+    if (parsed.ec == std::errc{}) {
+      const TimePoint when = TimePoint(std::chrono::seconds(value));
+      add_unique(report.notes, fmt::format("its key expired at {}", format_rfc3339(when)));
+    }
   } else if (keyword == "DECRYPTION_OKAY") {
     report.okay = true;
   } else if (keyword == "GOODMDC") {

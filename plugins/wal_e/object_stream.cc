@@ -128,6 +128,10 @@ Status ObjectReader::Impl::begin() {
 Result<std::span<const std::byte>> ObjectReader::Impl::next() {
   if (failure) return *failure;
   if (ended) return std::span<const std::byte>{};
+  if (stop.raised()) {
+    failure = about(listed, fail(Reason::cancelled, "reading was stopped"));
+    return *failure;
+  }
   Result<std::span<const std::byte>> piece = blocks->next();
   if (!piece) {
     Error error = std::move(piece).error();
