@@ -194,7 +194,8 @@ Result<bj::object> Session::dispatch(const protocol::Request& request) {
   }
   if (name == "shutdown") return bj::object();
   if (name == "initialize") return initialize(request.params);
-  if (name == "cleanup" && params_) return cleanup();
+  if (name == "cleanup" && !params_) return protocol::to_json(protocol::CleanupResult());
+  if (name == "cleanup") return cleanup();
   if (!ready_) {
     error_code_ = protocol::kInvalidRequest;
     return fail(Reason::plugin_protocol,

@@ -157,6 +157,14 @@ TEST(ContractRun, CleansUpWhenNothingWasDone) {
   expect_end(plugin);
 }
 
+TEST(ContractRun, CleansUpAfterAFailedInitialize) {
+  PluginUnderTest plugin;
+  EXPECT_TRUE(plugin.call("initialize", plugin.run_params({{"no_such_option", 1}})).error);
+  result_of(plugin.call("cleanup"));
+  EXPECT_THAT(plugin.left_behind(), IsEmpty());
+  expect_end(plugin);
+}
+
 TEST(ContractRun, CollectsGarbageAndSparesLiveRuns) {
   PluginUnderTest plugin;
   GoodRun(plugin).all();

@@ -304,15 +304,14 @@ class TarDirectory:
         self.kept = 0
 
     def methods(self):
-        always = {"initialize": self.initialize, "shutdown": lambda params: {}}
+        always = {"initialize": self.initialize, "cleanup": self.cleanup,
+                  "shutdown": lambda params: {}}
         if self.run is None:
             return {**always, **{name: self.too_early for name in (
-                "preflight", "inspect", "verify", "restore", "check", "diagnose", "cleanup",
-                "gc")}}
+                "preflight", "inspect", "verify", "restore", "check", "diagnose", "gc")}}
         return {**always, "preflight": self.preflight, "inspect": self.inspect,
                 "verify": self.verify, "restore": self.restore, "check": self.check,
-                "diagnose": lambda params: {"cause": None}, "cleanup": self.cleanup,
-                "gc": lambda params: {"removed": []}}
+                "diagnose": lambda params: {"cause": None}, "gc": lambda params: {"removed": []}}
 
     def too_early(self, params):
         raise Failure("plugin_protocol", "'initialize' with a run comes first",
