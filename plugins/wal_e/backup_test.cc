@@ -1,0 +1,424 @@
+#include "plugins/wal_e/backup_test.h"
+
+#include <algorithm>
+#include <atomic>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "agent/base/files.h"
+#include "agent/base/text.h"
+#include "plugins/wal_e/data_directory.h"
+#include "plugins/wal_e/suspect_pages.h"
+
+namespace rad::wal_e {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kLargestMember = 1610612736;  // WAL-E fails to push a larger file
+
+/// Whether reading the same object again can tell a broken store from a broken host.
+bool worth_a_second_read(Reason reason) {
+  switch (reason) {
+    case Reason::decrypt_failed:
+    case Reason::decompress_failed:
+    case Reason::truncated:
+    case Reason::checksum_mismatch:
+    case Reason::metadata_invalid:
+    case Reason::key_unavailable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class BackupTest {
+ public:
+  BackupTest(const TestRequest& request, PinnedBackup& pinned)
+      : request_(request), storage_(request.storage), pinned_(pinned) {}
+
+  Result<ReadEvidence> verify() {
+    RAD_CHECK(read(ReadOptions{}));
+    RAD_CHECK(learn());
+    RAD_CHECK(validate_all());
+    judge_pages(false);
+    judge_sizes();
+    return finish();
+  }
+
+  Result<RestoredBackup> restore() {
+    RestoredBackup restored;
+    restored.data = request_.scratch / "data";
+    ReadOptions options;
+    options.target = restored.data;
+    for (const auto& spec : pinned_.chosen.sentinel.tablespaces) {
+      restored.tablespaces[spec.oid] = request_.scratch / "tablespaces" / spec.oid;
+    }
+    options.tablespaces = restored.tablespaces;
+    RAD_CHECK(make_targets(options));
+    RAD_CHECK(read(options));
+    RAD_CHECK(learn());
+    if (evidence_.unproved) return *evidence_.unproved;
+    RAD_CHECK(put_right(restored.data, restored.tablespaces));
+    RAD_CHECK(look_at_suspects());
+    judge_pages(true);
+    judge_sizes();
+    RAD_CHECK(look_at_archive_end());
+    RAD_TRY(restored.evidence, finish());
+    return restored;
+  }
+
+ private:
+  void progress(std::uint64_t done, std::string_view note) const {
+    if (!request_.on_progress) return;
+    const std::uint64_t total =
+        pinned_.chosen.backup.stored_bytes() + (wal_counts_ ? pinned_.path.stored_bytes() : 0);
+    request_.on_progress(done, std::max(done, total), note);
+  }
+
+  DecodeContext context_for(std::size_t objects) const {
+    DecodeContext context = request_.context;
+    const auto at_once =
+        std::min<std::size_t>(request_.options.parallel, std::max<std::size_t>(1, objects));
+    context.decoders = std::max(1U, request_.options.parallel / static_cast<unsigned>(at_once));
+    return context;
+  }
+
+  Status make_targets(const ReadOptions& options) const {
+    std::error_code code;
+    fs::create_directories(options.target, code);
+    for (const auto& [oid, directory] : options.tablespaces) {
+      if (!code) fs::create_directories(directory, code);
+      if (!code) fs::permissions(directory, fs::perms::owner_all, code);
+    }
+    if (!code) fs::permissions(options.target, fs::perms::owner_all, code);
+    if (!code) return {};
+    return fail(code == std::errc::no_space_on_device ? Reason::scratch_full : Reason::host_unfit,
+                fmt::format("cannot make directories in '{}': {}", request_.scratch.string(),
+                            code.message()));
+  }
+
+  /// One pass over the partitions.
+  Result<BaseBackupContent> pass(ReadOptions options) const {
+    options.parallel = request_.options.parallel;
+    options.max_member_bytes = kLargestMember;
+    options.keep_going = options.target.empty();
+    const auto context = context_for(options.partitions.size());
+    return read_base_backup(storage_, context, options);
+  }
+
+  Status read(ReadOptions options) {
+    wal_counts_ = options.target.empty();
+    for (const auto& partition : pinned_.chosen.backup.partitions) {
+      options.partitions.push_back(partition.object);
+    }
+    options.on_progress = [this](std::uint64_t done) { progress(done, "base backup"); };
+    for (int attempt = 0;; ++attempt) {
+      auto content = pass(options);
+      std::vector<Error> faults;
+      if (content) {
+        evidence_.content = *std::move(content);
+        faults = evidence_.content.faults;
+      } else {
+        if (info(content.error().reason).blame != Blame::backup &&
+            content.error().reason != Reason::key_unavailable) {
+          return whose_fault(std::move(content).error());
+        }
+        faults.push_back(std::move(content).error());
+      }
+      if (faults.empty()) break;
+      const bool repeated = attempt > 0 || confirm(faults);
+      if (repeated) return first_of(std::move(faults));
+      // The first pass is worthless now: members are missing in it.
+      if (!options.target.empty()) {
+        RAD_CHECK(remove_tree(options.target));
+        RAD_CHECK(remove_tree(request_.scratch / "tablespaces"));
+        RAD_CHECK(make_targets(options));
+      }
+    }
+    evidence_.bytes_read += evidence_.content.stored_bytes;
+    progress(evidence_.bytes_read, "base backup");
+    note_links();
+    return {};
+  }
+
+  /// Reads each object at fault once more. \return whether at least one fault was seen again; those
+  /// that were not are dropped from the list and noted.
+  bool confirm(std::vector<Error>& faults) {
+    std::vector<Error> confirmed;
+    for (Error& fault : faults) {
+      if (!worth_a_second_read(fault.reason) || fault.object.empty() || again(fault)) {
+        confirmed.push_back(std::move(fault));
+        continue;
+      }
+      evidence_.findings.push_back(
+          {"read_error_not_repeated",
+           fmt::format(
+               "a first read failed ({}), a second one did not: look at the storage and this "
+               "host's memory",
+               fault.message),
+           fault.object});
+    }
+    const bool any = !confirmed.empty();
+    if (any) faults = std::move(confirmed);
+    return any;
+  }
+
+  bool again(const Error& fault) const {
+    const auto& partitions = pinned_.chosen.backup.partitions;
+    const auto partition = std::find_if(partitions.begin(), partitions.end(), [&](const auto& p) {
+      return p.object.key == fault.object;
+    });
+    if (partition == partitions.end()) return true;
+    ReadOptions options;
+    options.partitions.push_back(partition->object);
+    auto content = pass(options);
+    return !content || !content->faults.empty();
+  }
+
+  /// An object that is gone may have been removed on purpose, with its backup.
+  Error whose_fault(Error error) const {
+    if (error.reason == Reason::missing_object) {
+      const auto sentinel = storage_.stat(sentinel_key(pinned_.name()));
+      if (!sentinel && sentinel.error().reason == Reason::missing_object) {
+        error.reason = Reason::backup_removed;
+        error.message = fmt::format("backup '{}' was removed while it was read: {}", pinned_.name(),
+                                    error.message);
+        error.hint = "retention has deleted it; the next run takes the newest backup";
+        error.retryable = true;
+      }
+      return error;
+    }
+    return pinned_.keys.judge(std::move(error), storage_);
+  }
+
+  Error first_of(std::vector<Error> faults) const {
+    Error first = whose_fault(std::move(faults.front()));
+    for (std::size_t i = 1; i < faults.size(); ++i) {
+      if (!first.detail.empty()) first.detail += '\n';
+      first.detail += "also: " + whose_fault(std::move(faults[i])).message;
+    }
+    return first;
+  }
+
+  void note_links() {
+    const auto& links = evidence_.content.links_left_out;
+    if (links.empty()) return;
+    constexpr std::size_t kNamed = 10;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(kNamed, links.size()); ++i) {
+      text += (i > 0 ? ", " : "") + printable(links[i], 200);
+    }
+    if (links.size() > kNamed) text += fmt::format(" and {} more", links.size() - kNamed);
+    evidence_.findings.push_back(
+        {"links_left_out",
+         fmt::format("{} symbolic links of the backup are not created: {}", links.size(), text),
+         ""});
+  }
+
+  Status learn() {
+    auto facts = learn_facts(evidence_.content, pinned_);
+    if (!facts) {
+      // What is not found may be in a partition that is missing behind the last one.
+      auto size = judge_size(evidence_.content, pinned_, 0);
+      if (facts.error().reason == Reason::missing_object && size.error) return *size.error;
+      return std::move(facts).error();
+    }
+    evidence_.facts = *std::move(facts);
+    if (!evidence_.facts.has_checksums) {
+      evidence_.findings.push_back(
+          {"no_data_checksums",
+           "the cluster has no data checksums, so damage inside pages shows "
+           "only where a query fails: consider pg_checksums --enable",
+           ""});
+    }
+    RAD_CHECK(check_tablespaces(evidence_.content, pinned_));
+    const BaseFacts& facts_now = evidence_.facts;
+    if (pinned_.path.steps.empty() || facts_now.offline) {
+      pinned_.segment_bytes = facts_now.control.segment_bytes;
+      RAD_CHECK(pin_wal(pinned_, facts_now.start, request_.options.recover_to));
+    }
+    waldump_ = find_waldump(request_.options.postgresql_bin, facts_now.major);
+    if (!waldump_) {
+      evidence_.unproved =
+          fail(Reason::version_unsupported,
+               fmt::format("this host has no pg_waldump of PostgreSQL {}, so the WAL records stay "
+                           "unproved",
+                           facts_now.version_text),
+               fmt::format("install postgresql-{}, or set restore.postgresql_bin",
+                           facts_now.version_text));
+    }
+    judge_.emplace(suspects(), evidence_.content.init_forks);
+    end_of_backup_ = "desc: BACKUP_END " + format_lsn(facts_now.start);
+    return {};
+  }
+
+  /// Pages that a cluster with checksums cannot have on disk: a wrong sum, or none on a full page.
+  std::vector<SuspectPage> suspects() {
+    std::vector<SuspectPage> all;
+    if (evidence_.facts.has_checksums) {
+      all = evidence_.content.suspects;
+      all.insert(all.end(), evidence_.content.unset.begin(), evidence_.content.unset.end());
+    }
+    evidence_.suspects = all.size();
+    return all;
+  }
+
+  ChainOptions chain_options() {
+    ChainOptions options;
+    options.waldump = waldump_.value_or("");
+    options.major = evidence_.facts.major;
+    options.directory = request_.scratch / "wal-check";
+    options.start = evidence_.facts.start;
+    options.system_identifier = evidence_.facts.control.system_identifier;
+    options.parallel = request_.options.parallel;
+    options.stop = evidence_.facts.stop;
+    options.on_record = [this](std::string_view line) {
+      judge_->feed(line);
+      if (line.find(end_of_backup_) != std::string_view::npos) end_seen_ = true;
+    };
+    options.on_progress = [this](std::uint64_t bytes) {
+      if (wal_counts_) progress(evidence_.bytes_read + (wal_done_ += bytes), "WAL");
+    };
+    return options;
+  }
+
+  /// The steps of the path in [from, to], up to its first gap.
+  WalPath part(std::uint64_t from, std::uint64_t to) const {
+    WalPath result = pinned_.path;
+    result.steps.clear();
+    for (const WalStep& step : pinned_.path.steps) {
+      if (step.number < from || step.number > to) continue;
+      if (!result.steps.empty() && step.number != result.steps.back().number + 1) break;
+      result.steps.push_back(step);
+    }
+    return result;
+  }
+
+  Status chain(const WalPath& path, const ChainOptions& options) {
+    auto result = validate_chain(storage_, context_for(path.steps.size()), path, options);
+    if (!result) return whose_fault(std::move(result).error());
+    evidence_.bytes_read += result->stored_bytes;
+    evidence_.findings.insert(evidence_.findings.end(), result->findings.begin(),
+                              result->findings.end());
+    evidence_.chain = *std::move(result);
+    return {};
+  }
+
+  Status validate_all() {
+    const auto path = part(pinned_.path.first, pinned_.path.steps.back().number);
+    RAD_CHECK(chain(path, chain_options()));
+    if (evidence_.chain->damage) {
+      faults_.push_back(*evidence_.chain->damage);
+    } else if (waldump_ && evidence_.facts.stop != 0 && !end_seen_ &&
+               !evidence_.facts.label->from_standby) {
+      const auto key = wal_key(pinned_.path.expected_name(pinned_.stop_segment()));
+      faults_.push_back(fail(Reason::wal_damaged,
+                             fmt::format("the WAL up to {} has no record that ends this backup, so "
+                                         "recovery never becomes consistent",
+                                         format_lsn(evidence_.facts.stop)),
+                             "the WAL is not this backup's; take a new base backup", key));
+    }
+    return {};
+  }
+
+  /// At restore only when the answer matters: a suspect page, or bytes that are missing.
+  Status look_at_suspects() {
+    const auto& planned = pinned_.chosen.sentinel.expanded_bytes;
+    const bool fewer = planned && *planned > evidence_.content.member_bytes;
+    if ((evidence_.suspects == 0 && !fewer) || !waldump_ || evidence_.facts.offline) return {};
+    const auto path = part(pinned_.path.first, pinned_.stop_segment());
+    RAD_CHECK(chain(path, chain_options()));
+    evidence_.chain.reset();
+    return {};
+  }
+
+  void judge_pages(bool restoring) {
+    evidence_.unexplained = judge_->unexplained();
+    evidence_.dropped_relations = judge_->dropped_relations();
+    if (restoring) {
+      evidence_.to_judge = judge_->replayed();
+      evidence_.to_judge.insert(evidence_.to_judge.end(), evidence_.unexplained.begin(),
+                                evidence_.unexplained.end());
+      if (!evidence_.unexplained.empty()) {
+        const auto& page = evidence_.unexplained.front();
+        evidence_.findings.push_back(
+            {"suspect_pages",
+             fmt::format(
+                 "{} pages have a wrong checksum that the backup's WAL does not explain; they "
+                 "are judged after recovery",
+                 evidence_.unexplained.size()),
+             fmt::format("{} block {}", page.path, page.block)});
+      }
+      return;
+    }
+    if (evidence_.unexplained.empty() || evidence_.unproved) return;
+    const auto& page = evidence_.unexplained.front();
+    faults_.push_back(
+        fail(Reason::checksum_mismatch,
+             fmt::format("block {} of '{}' does not match its checksum, and {} ({} such pages)",
+                         page.block, page.path,
+                         evidence_.facts.offline
+                             ? "nothing was written while this offline backup was taken"
+                             : "the WAL of the backup holds no image of it",
+                         evidence_.unexplained.size()),
+             "run pg_checksums or amcheck on the source: the page may be bad there too",
+             fmt::format("{} block {}", page.path, page.block)));
+  }
+
+  void judge_sizes() {
+    auto size = judge_size(evidence_.content, pinned_, evidence_.dropped_relations);
+    if (size.error) faults_.insert(faults_.begin(), *std::move(size.error));
+    if (size.finding) evidence_.findings.push_back(*std::move(size.finding));
+  }
+
+  /// The last two segments: what the last record is, and whether the archive ends as archives do.
+  Status look_at_archive_end() {
+    if (!waldump_) return {};
+    const auto last = pinned_.path.steps.back().number;
+    const auto from = std::max(pinned_.path.first, last > 0 ? last - 1 : last);
+    const auto path = part(pinned_.path.find(from) != nullptr ? from : last, last);
+    auto options = chain_options();
+    options.on_record = nullptr;
+    options.stop = 0;
+    options.start = std::max(options.start, path.steps.front().number * path.segment_bytes);
+    auto status = chain(path, options);
+    // A target before the end does not need it; recovery will say what it needs.
+    if (!status && request_.options.recover_to.kind != "latest" &&
+        info(status.error().reason).blame == Blame::backup) {
+      return {};
+    }
+    return status;
+  }
+
+  Result<ReadEvidence> finish() {
+    if (!faults_.empty()) return first_of(std::move(faults_));
+    return std::move(evidence_);
+  }
+
+  const TestRequest& request_;
+  object_store::Storage& storage_;
+  PinnedBackup& pinned_;
+  ReadEvidence evidence_;
+  std::vector<Error> faults_;
+  std::optional<fs::path> waldump_;
+  std::optional<SuspectJudge> judge_;
+  std::string end_of_backup_;
+  bool end_seen_ = false;
+  std::atomic<std::uint64_t> wal_done_ = 0;
+  bool wal_counts_ = false;
+};
+
+}  // namespace
+
+Result<ReadEvidence> verify_backup(const TestRequest& request, PinnedBackup& pinned) {
+  return BackupTest(request, pinned).verify();
+}
+
+Result<RestoredBackup> restore_backup(const TestRequest& request, PinnedBackup& pinned) {
+  return BackupTest(request, pinned).restore();
+}
+
+}  // namespace rad::wal_e

@@ -1,0 +1,242 @@
+#include "plugins/wal_e/wal_e_plugin.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/base/child_process.h"
+#include "agent/base/files.h"
+#include "agent/base/isolation.h"
+#include "agent/base/text.h"
+#include "plugins/sdk/account.h"
+#include "plugins/wal_e/artifact.h"
+#include "plugins/wal_e/checks.h"
+#include "plugins/wal_e/wal_validate.h"
+
+namespace rad::wal_e {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMarginBytes = std::uint64_t{256} << 20U;
+constexpr std::uint64_t kKeptSegments = 16;  // what recovery keeps in pg_wal between restartpoints
+constexpr std::uint64_t kWindowSegments = 10;  // wal_validate.cc: a window of 128 MiB and its seams
+
+/// Beside the plugin's own folder: build/…/plugins.d and …/libexec, or /usr/lib/rad-agent/….
+fs::path fetch_program() {
+  std::error_code code;
+  const auto self = fs::read_symlink("/proc/self/exe", code);
+  return code ? fs::path() : self.parent_path().parent_path() / "libexec" / "rad-wal-fetch";
+}
+
+}  // namespace
+
+protocol::PluginInfo WalEPlugin::describe() const {
+  protocol::PluginInfo info;
+  info.name = "wal_e";
+  info.version = RAD_VERSION;
+  info.roles = {Role::restore, Role::check};
+  info.produces = {"postgresql_data_directory"};
+  info.options = known_options();
+  info.checks = known_checks();
+  return info;
+}
+
+Status WalEPlugin::initialize(const protocol::InitializeParams& params, sdk::Context&) {
+  params_ = params;
+  evidence_.depth = params.depth;
+  // The envdir and the keyring may be root's alone, so they are read before root is given up.
+  RAD_TRY(options_, understand_options(params.options));
+  if (!options_.gpg_home.empty()) {
+    gnupg_ = fs::path(params.runtime_dir) / "gnupg";
+    RAD_CHECK(Keyring::copy(options_.gpg_home, gnupg_, params.account));
+    keyring_.emplace(gnupg_);
+  }
+  RAD_CHECK(sdk::enter_account(params));
+  RAD_TRY(storage_, object_store::open_storage(options_.storage_url));
+  return {};
+}
+
+DecodeContext WalEPlugin::decode_context(sdk::Context& context) const {
+  DecodeContext result;
+  result.gnupg_home = gnupg_;
+  result.decoders = 1;
+  result.stop = context.stop_token();
+  return result;
+}
+
+TestRequest WalEPlugin::test_request(sdk::Context& context) const {
+  return {
+      .storage = *storage_,
+      .context = decode_context(context),
+      .options = options_,
+      .scratch = params_.scratch_dir,
+      .on_progress = [&context](std::uint64_t done, std::uint64_t total, std::string_view note) {
+        context.progress(done, total, note);
+      }};
+}
+
+Status WalEPlugin::pin(sdk::Context& context) {
+  if (evidence_.pinned) return {};
+  const auto decode = decode_context(context);
+  const PinRequest request{.storage = *storage_,
+                           .context = decode,
+                           .options = options_,
+                           .keyring = keyring_ ? &*keyring_ : nullptr,
+                           .now = SystemClock().now()};
+  RAD_TRY(evidence_.pinned, pin_backup(request));
+  return {};
+}
+
+Status WalEPlugin::check_tools() const {
+  if (evidence_.pinned->keys.any_encrypted()) RAD_CHECK(find_program("gpg"));
+  if (params_.depth != Depth::restore) return {};
+  if (::access(fetch_program().c_str(), X_OK) != 0) {
+    return fail(Reason::tool_missing,
+                fmt::format("'{}' is missing or not executable", fetch_program().string()),
+                "install the package rad-agent again", fetch_program().string());
+  }
+  const auto& major = evidence_.pinned->major;
+  if (major && !find_waldump(options_.postgresql_bin, *major)) {
+    return fail(Reason::version_unsupported,
+                fmt::format("the backup is of PostgreSQL {}, which this host does not have",
+                            evidence_.pinned->version_text),
+                fmt::format("install postgresql-{}, or set restore.postgresql_bin",
+                            evidence_.pinned->version_text),
+                evidence_.pinned->name());
+  }
+  return {};
+}
+
+std::uint64_t WalEPlugin::scratch_needed() const {
+  const PinnedBackup& pinned = *evidence_.pinned;
+  const std::uint64_t segments = std::max<std::uint64_t>(1, pinned.path.steps.size());
+  switch (params_.depth) {
+    case Depth::inspect:
+      return 0;
+    case Depth::verify:
+      return std::min(segments + 1, kWindowSegments) * pinned.segment_bytes;
+    case Depth::restore:
+      break;
+  }
+  const std::uint64_t expanded =
+      pinned.chosen.sentinel.expanded_bytes.value_or(pinned.chosen.backup.stored_bytes() * 10);
+  return expanded + expanded / 20 + std::min(segments, kKeptSegments) * pinned.segment_bytes +
+         kMarginBytes;
+}
+
+Result<protocol::PreflightResult> WalEPlugin::preflight(sdk::Context& context) {
+  RAD_CHECK(pin(context));
+  RAD_CHECK(check_tools());
+  const PinnedBackup& pinned = *evidence_.pinned;
+  protocol::PreflightResult result;
+  result.backup.name = pinned.name();
+  result.backup.finished_at = pinned.finished_at;
+  result.backup.stored_bytes = pinned.chosen.backup.stored_bytes();
+  result.backup.expanded_bytes = pinned.chosen.sentinel.expanded_bytes.value_or(0);
+  result.backup.version = pinned.version_text;
+  if (!pinned.path.steps.empty()) {
+    result.backup.archive_end = to_string(pinned.path.name(pinned.path.steps.back()));
+  }
+  result.scratch_bytes_needed = scratch_needed();
+  const char* isolation = std::getenv(kIsolationVariable);
+  result.isolation = isolation != nullptr ? printable(isolation, 200) : "none";
+  result.findings = pinned.findings;
+  return result;
+}
+
+Result<protocol::ReadResult> WalEPlugin::inspect(sdk::Context& context) {
+  RAD_CHECK(pin(context));
+  protocol::ReadResult result;
+  result.bytes_read = evidence_.pinned->bytes_read;
+  return result;
+}
+
+Result<protocol::ReadResult> WalEPlugin::verify(sdk::Context& context) {
+  RAD_CHECK(pin(context));
+  auto read = verify_backup(test_request(context), *evidence_.pinned);
+  if (!read) {
+    evidence_.failure = read.error();
+    return std::move(read).error();
+  }
+  evidence_.read = *std::move(read);
+  protocol::ReadResult result;
+  result.bytes_read = evidence_.read->bytes_read;
+  result.findings = evidence_.read->findings;
+  return result;
+}
+
+Status WalEPlugin::serve_wal(const RestoredBackup& restored, const fs::path& socket) {
+  const PinnedBackup& pinned = *evidence_.pinned;
+  WalSource source;
+  source.storage = storage_.get();
+  source.listing = &pinned.listing.wal;
+  source.path = &pinned.path;
+  source.keys = &pinned.keys;
+  source.context.gnupg_home = gnupg_;
+  source.system_identifier = restored.evidence.facts.control.system_identifier;
+  source.scratch = params_.scratch_dir;
+  source.last_number = pinned.path.steps.back().number;
+  RAD_TRY(server_, WalFetchServer::start(std::move(source), socket));
+  return {};
+}
+
+Result<protocol::RestoreResult> WalEPlugin::restore(sdk::Context& context) {
+  RAD_CHECK(pin(context));
+  auto restored = restore_backup(test_request(context), *evidence_.pinned);
+  if (!restored) {
+    evidence_.failure = restored.error();
+    return std::move(restored).error();
+  }
+  const fs::path socket = fs::path(params_.runtime_dir) / "wal.sock";
+  RAD_CHECK(serve_wal(*restored, socket));
+  evidence_.read = restored->evidence;
+  protocol::RestoreResult result;
+  result.artifact = make_artifact(*restored, *evidence_.pinned, options_.recover_to,
+                                  {fetch_program().string(), socket.string()});
+  result.bytes_read = evidence_.read->bytes_read;
+  result.bytes_restored = evidence_.read->content.written_bytes;
+  result.findings = evidence_.read->findings;
+  return result;
+}
+
+Result<protocol::CheckResult> WalEPlugin::check(const protocol::CheckParams& params,
+                                                sdk::Context&) {
+  protocol::CheckResult result;
+  const auto now = SystemClock().now();
+  for (const auto& spec : params.checks) {
+    result.outcomes.push_back(answer_check(spec, evidence_, now));
+  }
+  return result;
+}
+
+Result<protocol::DiagnoseResult> WalEPlugin::diagnose(const protocol::DiagnoseParams&,
+                                                      sdk::Context&) {
+  protocol::DiagnoseResult result;
+  if (server_) result.cause = server_->first_fault();
+  return result;
+}
+
+Result<protocol::CleanupResult> WalEPlugin::cleanup(sdk::Context&) {
+  protocol::CleanupResult result;
+  server_.reset();
+  if (!gnupg_.empty()) Keyring::remove(gnupg_);
+  if (params_.scratch_dir.empty()) return result;
+  const fs::path scratch = params_.scratch_dir;
+  for (const char* name : {"data", "tablespaces", "wal-check"}) {
+    const auto bytes = tree_bytes(scratch / name);
+    RAD_CHECK(remove_tree(scratch / name));
+    result.removed_bytes += bytes;
+  }
+  return result;
+}
+
+Result<protocol::GcResult> WalEPlugin::gc(const protocol::GcParams&, sdk::Context&) {
+  // Everything lies in the run's own directories, which the agent sweeps.
+  return protocol::GcResult{};
+}
+
+}  // namespace rad::wal_e
