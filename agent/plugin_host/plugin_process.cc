@@ -357,7 +357,9 @@ asio::awaitable<Result<boost::json::object>> PluginProcess::Impl::call(std::stri
     }
     if ((cancel_wanted_ || limit_error) && !cancelled_at) {
       cancelled_at = now;
-      co_await send(protocol::encode(protocol::Notification{"cancel", {}}), now + limits.grace);
+      // A name of its own: g++ 12 destroys a braced temporary in a co_await expression twice.
+      const std::string cancel = protocol::encode(protocol::Notification{"cancel", {}});
+      co_await send(cancel, now + limits.grace);
       continue;
     }
     std::optional<SteadyPoint> until;
