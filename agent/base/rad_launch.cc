@@ -193,9 +193,8 @@ void kill_orphans() {
     }
     std::fclose(list);
     if (!any) return;
-    while (::waitpid(-1, nullptr, 0) > 0) {
-      // Their children come here next.
-    }
+    // One only: waiting for all would also wait for children of theirs that came here meanwhile.
+    ::waitpid(-1, nullptr, 0);
   }
 }
 

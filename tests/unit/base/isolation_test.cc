@@ -129,10 +129,9 @@ class LaunchTest : public testing::TestWithParam<User> {
 /// A plugin at its worst: a child, a daemon in a session of its own that ignores SIGTERM and holds
 /// the output, and System V shared memory.
 constexpr const char* kMess =
-    "sleep 1000 & "
-    "setsid sh -c 'trap \"\" TERM HUP; sleep 1000 & sleep 1000' & "
-    "ipcmk -M 4321 >/dev/null; "
-    "echo ready; sleep 1000";
+    "ipcmk -M 4321 >/dev/null; sleep 1000 & "
+    "setsid sh -c 'trap \"\" TERM HUP; sleep 1000 & echo ready; sleep 1000' & "
+    "wait";
 
 TEST_P(LaunchTest, PassesExitCodesOn) {
   for (const int code : {0, 1, 3, 125, 137, 255}) {
