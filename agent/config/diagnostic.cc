@@ -26,7 +26,7 @@ std::string to_text(const std::vector<Diagnostic>& diagnostics, std::string_view
     if (diagnostic.at.line > 0) {
       text += fmt::format(":{}:{}", diagnostic.at.line, diagnostic.at.column);
     }
-    text += ": ";
+    if (!diagnostic.at.file.empty()) text += ": ";
     if (!diagnostic.key.empty()) text += diagnostic.key + ": ";
     text += diagnostic.message + "\n";
     if (!diagnostic.hint.empty()) text += "hint: " + diagnostic.hint + "\n";

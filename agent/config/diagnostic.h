@@ -9,7 +9,8 @@
 
 namespace rad {
 
-/// A place in a configuration file. Lines and columns count from 1; 0 means the whole file.
+/// A place in a configuration file. Lines and columns (bytes) count from 1; 0 means the whole file,
+/// no file that no file is at fault.
 struct SourceMark {
   std::string file;
   int line = 0;

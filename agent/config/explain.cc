@@ -97,6 +97,17 @@ bool first_of_list(const OptionRow& row) {
   return options_below(row.path.substr(0, dot)).front() == &row;
 }
 
+/// The option of a plugin that is shown after the last key of an open section.
+std::string_view open_example_after(const OptionRow& row) {
+  const auto dot = row.path.rfind('.');
+  if (dot == std::string_view::npos) return {};
+  const auto parent = row.path.substr(0, dot);
+  if (options_below(parent).back() != &row) return {};
+  const auto* section =
+      find_option(parent.ends_with("[]") ? parent.substr(0, parent.size() - 2) : parent);
+  return section == nullptr ? std::string_view{} : section->open_example;
+}
+
 std::string markdown_cell(std::string_view text) {
   std::string cell;
   for (const char c : text) {
@@ -145,6 +156,9 @@ std::string example_config() {
       text += fmt::format("{}# {}:\n", dashed, key);
     } else {
       text += fmt::format("{}{}: {}\n", dashed, key, value);
+    }
+    if (const auto option = open_example_after(row); !option.empty()) {
+      text += fmt::format("{0}# an option of the plugin\n{0}{1}\n", indent, option);
     }
   }
   return text;

@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = 1U << 20U;
+/// More than a person will read; a file of rubbish can have one in every line.
+constexpr std::size_t kMaxErrors = 500;
 
 /// A path of a unix socket has 108 bytes, the last one is 0. The longest below runtime_dir is
 /// RUNTIME/<8 hex>/gnupg/S.gpg-agent.browser, with room for one more directory of 20 bytes.
@@ -100,6 +102,14 @@ LoadResult Loader::load(const fs::path& path) {
   }
   sort_by_position(result_.errors);
   sort_by_position(result_.warnings);
+  if (const auto count = result_.errors.size(); count > kMaxErrors) {
+    result_.errors.resize(kMaxErrors);
+    result_.errors.push_back(
+        {.at = {.file = first_file, .line = 0, .column = 0},
+         .key = {},
+         .message = fmt::format("{} further mistakes are not shown", count - kMaxErrors),
+         .hint = {}});
+  }
   return std::move(result_);
 }
 

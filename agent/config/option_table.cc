@@ -42,14 +42,12 @@ constexpr std::array kTable{
                         "that the kernel allows. Best on a tmpfs."},
     OptionRow{.path = "agent.plugin_dir",
               .type = OptionType::path,
-              .example = "/usr/lib/rad-agent/plugins.d",
               .summary = "where plugins are found, one executable each",
               .detail = "Without it: plugins.d of the build tree that the agent was started from, "
                         "else /usr/lib/rad-agent/plugins.d. Files that anyone but root and the "
                         "owner may write are refused."},
     OptionRow{.path = "agent.libexec_dir",
               .type = OptionType::path,
-              .example = "/usr/lib/rad-agent/libexec",
               .summary = "where rad-launch and other helper programs are found",
               .detail = "Without it: libexec of the build tree that the agent was started from, "
                         "else /usr/lib/rad-agent/libexec."},
@@ -109,6 +107,7 @@ constexpr std::array kTable{
               .type = OptionType::section,
               .open = true,
               .required = true,
+              .open_example = "envdir: /etc/wal-e.d/env",
               .summary = "how its backup is read and restored",
               .detail = "All keys but `plugin` are options of the plugin; its README.md "
                         "lists them."},
@@ -131,6 +130,7 @@ constexpr std::array kTable{
     OptionRow{.path = "targets[].checks",
               .type = OptionType::list,
               .open = true,
+              .open_example = "max: 26h",
               .summary = "questions to the backup and to the restored data",
               .detail = "Plugins ask some by default; those are named here only to give them "
                         "options. All keys but `check` and `name` are options of the check."},

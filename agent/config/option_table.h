@@ -40,6 +40,8 @@ struct OptionRow {
   bool secret = false;            ///< the value is a path to a secret
   bool reloadable = false;        ///< takes effect without a restart; none does yet
   std::string_view example = {};  ///< as in YAML, for the example file; default_text if empty
+  /// Open sections: an option of a plugin, for the example file.
+  std::string_view open_example = {};
   std::string_view summary = {};  ///< one line, lower case, no full stop
   std::string_view detail = {};   ///< further sentences
 };

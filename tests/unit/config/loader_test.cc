@@ -181,6 +181,15 @@ TEST(Loader, LargeFilesAreRefused) {
   EXPECT_NE(errors_of("# " + std::string(1U << 20U, 'x')), "");
 }
 
+TEST(Loader, AFileOfRubbishDoesNotFloodTheTerminal) {
+  std::string rubbish;
+  for (int i = 0; i < 5000; ++i) rubbish += "rubbish" + std::to_string(i) + ": 1\n";
+  const test::TempDir dir;
+  const auto result = load_config(dir.write("rad.yaml", rubbish), {});
+  ASSERT_EQ(result.errors.size(), 501U);
+  EXPECT_EQ(result.errors.back().message, "4500 further mistakes are not shown");
+}
+
 TEST(Loader, ADirectoryIsNoFile) {
   const test::TempDir dir;
   EXPECT_FALSE(load_config(dir.path(), {}).ok());
@@ -231,6 +240,11 @@ TEST(Loader, WarnsOfTargetsThatAreNeverRestored) {
   ASSERT_EQ(result.warnings.size(), 2U);
   EXPECT_NE(result.warnings[0].message.find("tested only by hand"), std::string::npos);
   EXPECT_NE(result.warnings[1].message.find("nothing is ever restored"), std::string::npos);
+}
+
+TEST(Loader, DiagnosticsWithoutAPlace) {
+  EXPECT_EQ(to_text({{{}, "agent.plugin_dir", "is empty", "install one"}}, "warning"),
+            "warning: agent.plugin_dir: is empty\nhint: install one\n");
 }
 
 TEST(Loader, DiagnosticsAsJson) {
