@@ -211,11 +211,11 @@ Result<bool> TarStream::next(TarMember& member) {
     return false;
   }
   if (result < ARCHIVE_WARN) return impl_->fault("it cannot be read");
-  const std::string_view warning =
+  const std::string warning =
       result == ARCHIVE_WARN ? text_or_empty(archive_error_string(impl_->handle)) : std::string();
   // Owner names that cannot be converted do not matter, a member's own name does.
-  if (warning.find("athname") != std::string_view::npos ||
-      warning.find("inkname") != std::string_view::npos) {
+  if (warning.find("athname") != std::string::npos ||
+      warning.find("inkname") != std::string::npos) {
     return impl_->fault("its name cannot be read");
   }
   impl_->describe(member, entry);

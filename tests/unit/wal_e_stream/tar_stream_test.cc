@@ -82,6 +82,19 @@ TEST(TarStream, KeepsDifferentNamesDifferent) {
   EXPECT_EQ((*seen)[2].member.name, "\xE9");
 }
 
+TEST(TarStream, RefusesANameThatCannotBeReadButNotAnOwner) {
+  TarBuilder name;
+  name.pax({{"path", "log/\xFF"}}).file("x", "1");
+  const auto bad = read_all(name.finish());
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().reason, Reason::metadata_invalid);
+  TarBuilder owner;
+  owner.pax({{"uname", "\xFF\xFE"}}).file("x", "1");
+  const auto good = read_all(owner.finish());
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_EQ((*good)[0].content, "1");
+}
+
 TEST(TarStream, ReadsGnuLongNamesAndLinks) {
   const std::string name = "base/" + std::string(150, 'g');
   const std::string target = "base/" + std::string(150, 't');
