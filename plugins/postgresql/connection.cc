@@ -189,7 +189,7 @@ SqlResult<Rows> Connection::Impl::collect(std::size_t max_rows, const Tick& tick
                    .lost = PQstatus(connection.get()) == CONNECTION_BAD,
                    .stopped = stopped};
     }
-    rows.types.clear();
+    if (columns > 0) rows.types.clear();
     for (int column = 0; column < columns; ++column) {
       rows.types.push_back(PQftype(result.get(), column));
     }

@@ -128,14 +128,10 @@ Result<protocol::PreflightResult> PostgresqlPlugin::preflight(sdk::Context& /*co
     }
   }
   protocol::PreflightResult result;
-  const std::vector<int> majors = installed_majors(options_.bin_dirs);
-  if (majors.empty()) {
+  if (installed_majors(options_.bin_dirs).empty()) {
     return fail(Reason::tool_missing, "no PostgreSQL server programs are installed",
                 "install those of the backup's major version (Debian: postgresql-NN)");
   }
-  result.findings.push_back(
-      {"postgresql_installed",
-       fmt::format("PostgreSQL {} can be restored here", fmt::join(majors, ", ")), ""});
   result.scratch_bytes_needed = params_.depth == Depth::restore ? kScratchBytes : 0;
   const char* isolation = std::getenv(kIsolationVariable);
   result.isolation = fmt::format("{}; network: {}", isolation == nullptr ? "none" : isolation,

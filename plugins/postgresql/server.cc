@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/base/text.h"
 #include "plugins/postgresql/process_tree.h"
@@ -78,10 +81,11 @@ bool Server::ready() const {
 std::string Server::segment_in_replay() const {
   for (const ProcessId& process : descendants(child_.pid())) {
     const std::string title = process_title(process.pid);
-    const auto startup = title.find("startup");
-    const auto recovering = title.find("recovering ", startup);
-    if (startup == std::string::npos || recovering == std::string::npos) continue;
-    return title.substr(recovering + 11, 24);
+    if (title.find("startup") == std::string::npos) continue;
+    for (const std::string_view mark : {"recovering ", "waiting for "}) {
+      const auto at = title.find(mark);
+      if (at != std::string::npos) return title.substr(at + mark.size(), 24);
+    }
   }
   return {};
 }
@@ -99,6 +103,17 @@ void Server::remember_shared_memory() {
   unsigned long key = 0;
   int id = -1;
   if (fields >> key >> id) shared_memory_id_ = id;
+}
+
+void Server::adopt_orphans() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+// What a dead postmaster has left has become our child: backends that are busy, a restore command.
+void Server::end_orphans() {
+  const std::vector<ProcessId> orphans = descendants(::getpid());
+  kill_processes(orphans);
+  for (const ProcessId& orphan : orphans) ::waitpid(orphan.pid, nullptr, 0);
 }
 
 ExitStatus Server::stop(std::chrono::milliseconds patience) {
@@ -119,6 +134,7 @@ ExitStatus Server::stop(std::chrono::milliseconds patience) {
   }
   if (!ended_) ended_ = child_.wait();
   kill_processes(below);
+  end_orphans();
   // A postmaster that ends by itself has removed its segment; then this does nothing.
   if (!ended_->ok() && shared_memory_id_ >= 0) {
     ::shmctl(shared_memory_id_, IPC_RMID, nullptr);

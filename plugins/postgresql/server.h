@@ -23,6 +23,10 @@ struct ServerFiles {
 /// Not thread-safe. The destructor stops the server as stop() does, without patience.
 class Server {
  public:
+  /// Called once at the start of the process: what a killed server leaves behind becomes our child,
+  /// so that stop() can end it. stop() ends every descendant of this process.
+  static void adopt_orphans();
+
   /// Starts `postgres`; does not wait until it is ready. \return tool_missing or host_unfit.
   static Result<Server> start(const ServerFiles& files);
   Server(Server&&) noexcept = default;
@@ -36,7 +40,8 @@ class Server {
 
   /// True once recovery has ended and connections are taken: the status line of postmaster.pid.
   bool ready() const;
-  /// Name of the segment that the startup process says it replays, "" if it does not say.
+  /// Name of the segment that the startup process says it replays or waits for, "" if it does not
+  /// say.
   std::string segment_in_replay() const;
   /// Bytes read by the server's processes so far: they move while a long replay or checkpoint does.
   std::uint64_t bytes_read() const;
@@ -49,6 +54,7 @@ class Server {
   Server(ChildProcess child, std::filesystem::path data_dir);
 
   void remember_shared_memory();
+  static void end_orphans();
 
   ChildProcess child_;
   std::filesystem::path data_dir_;
