@@ -107,6 +107,7 @@ IssueChange change_of(IssueAction action, const fs::path& path, const IssueFile&
           .path = path,
           .target = file.target,
           .depth = file.depth,
+          .open = file.open(),
           .opened_at = file.opened_at,
           .count = file.count,
           .reason = file.reason};

@@ -34,6 +34,7 @@ struct IssueChange {
   std::filesystem::path path;
   std::string target;
   Depth depth = Depth::restore;
+  bool open = false;  ///< now, after the action
   TimePoint opened_at{};
   std::uint64_t count = 0;  ///< runs that found it wrong
   std::string reason;       ///< of the last of them

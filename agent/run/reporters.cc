@@ -28,7 +28,7 @@ class IssueDirectoryReporter final : public Reporter {
       state.target = change.target;
       state.depth = change.depth;
       state.reference = change.path.string();
-      state.open = change.action != IssueAction::closed;
+      state.open = change.open;
       state.opened_at = change.opened_at;
       state.count = change.count;
       state.last_reason = change.reason;

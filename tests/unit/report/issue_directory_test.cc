@@ -108,10 +108,14 @@ TEST_F(IssueDirectoryTest, RecordsARunOnlyOnce) {
   EXPECT_EQ(text(path), before);
 
   const RunReport pass = passed(Depth::verify, 2, kAllChecks);
-  EXPECT_EQ(record(pass).action, IssueAction::closed);
+  const auto closing = record(pass);
+  EXPECT_EQ(closing.action, IssueAction::closed);
+  EXPECT_FALSE(closing.open);
   const std::string closed = text(path);
   EXPECT_EQ(record(pass).action, IssueAction::none);
-  EXPECT_EQ(record(second).action, IssueAction::already_recorded);
+  const auto late = record(second);
+  EXPECT_EQ(late.action, IssueAction::already_recorded);
+  EXPECT_FALSE(late.open) << "it was closed meanwhile";
   EXPECT_EQ(text(path), closed);
   EXPECT_EQ(files(), 1U);
 }

@@ -59,9 +59,10 @@ TEST(MarkdownReport, HostileTextStartsNoLineAndLeavesNoTable) {
       continue;
     }
     std::size_t bars = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (line[i] == '|' && line[i - 1] != '\\') ++bars;
-      if (i == 0) bars = 1;
+    bool escaped = false;
+    for (const char c : line) {
+      if (c == '|' && !escaped) ++bars;
+      escaped = c == '\\' && !escaped;
     }
     if (cells == 0) cells = bars;
     EXPECT_EQ(bars, cells) << line;
