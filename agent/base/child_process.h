@@ -1,5 +1,6 @@
 // One child process, for code that may block: plugins and tools. The agent's event loop starts
-// plugins through agent/plugin_host instead. Only users of Boost.Process: this and plugin_host.
+// plugins through agent/plugin_host instead. By posix_spawn: no event loop is needed, other threads
+// do no harm, and the child has clean signals and no descriptor but the three standard ones.
 #pragma once
 
 #include <chrono>
@@ -77,7 +78,9 @@ struct ToolOutput {
 };
 
 /// Runs a tool to its end, with `input` on its standard input. Reads both outputs at once, so it
-/// cannot dead-lock. \return tool_missing, host_unfit, or timeout (the tool was killed).
+/// cannot dead-lock, and does not wait for processes that the tool leaves behind. A descriptor that
+/// `spec` names is used as it is, and then not fed or read here. \return tool_missing, host_unfit,
+/// or timeout (the tool was killed).
 Result<ToolOutput> run_tool(const ChildSpec& spec, std::string_view input = {},
                             std::chrono::milliseconds limit = std::chrono::minutes(5),
                             std::size_t max_output = 64U << 20U);
