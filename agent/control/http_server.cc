@@ -136,6 +136,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
                               unsigned version, bool keep_alive, bool head);
   asio::awaitable<void> linger(std::shared_ptr<Session> session);
   HttpResponse call_handler(const HttpRequest& request);
+  bool take(tcp::socket socket);
   bool make_room();
 
   asio::any_io_executor executor;
@@ -153,23 +154,30 @@ asio::awaitable<void> HttpServer::Impl::accept_clients() {
   while (!stopped) {
     auto [error, socket] = co_await acceptor.async_accept(kAwait);
     if (stopped) co_return;
-    if (error) {
-      // Out of descriptors, mostly: the next try must not come at once.
-      make_room();
-      pause.expires_after(kAcceptPause);
-      co_await pause.async_wait(kAwait);
-      continue;
-    }
+    if (!error && take(std::move(socket))) continue;
+    // Out of descriptors or memory, mostly: the next try must not come at once.
+    make_room();
+    pause.expires_after(kAcceptPause);
+    co_await pause.async_wait(kAwait);
+  }
+}
+
+/// \return false when there is no memory for the client.
+bool HttpServer::Impl::take(tcp::socket socket) {
+  try {
     if (sessions.size() >= limits.connections && !make_room()) {
       constexpr std::string_view kBusy =
           "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
       error_code ignored;
       socket.non_blocking(true, ignored);
       socket.write_some(asio::buffer(kBusy), ignored);
-      continue;
+      return true;
     }
     auto session = std::make_shared<Session>(std::move(socket), sessions);
     asio::co_spawn(executor, serve(std::move(session)), asio::detached);
+    return true;
+  } catch (const std::exception&) {
+    return false;
   }
 }
 

@@ -73,12 +73,14 @@ Error sqlite_error(int code, sqlite3* connection, const std::string& path) {
 }
 
 /// Makes the file before SQLite does, which would make it readable by all; its -wal and -shm files
-/// take over this mode.
+/// take over this mode. A file that is there is not opened: closing it would drop the locks that
+/// another Store of this process holds on it.
 Status make_private(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd && errno == EISDIR) {
-    return fail(Reason::host_unfit, fmt::format("store '{}' is a directory", path.string()), {},
-                path.string());
+  const UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  std::error_code ignored;
+  if (!made && std::filesystem::is_directory(path, ignored)) {
+    return fail(Reason::host_unfit, fmt::format("store '{}' is a directory", path.string()),
+                "move it aside, or set agent.state_dir to another directory", path.string());
   }
   return {};
 }

@@ -199,6 +199,30 @@ TEST(StoreProcesses, ALockThatIsHeldTooLongIsRetryable) {
   must(store.begin_run(begun("r1")));
 }
 
+TEST(StoreProcesses, ASecondStoreInTheProcessKeepsTheLocksOfTheFirst) {
+  const TempDir dir;
+  int go[2];
+  ASSERT_EQ(::pipe2(go, O_CLOEXEC), 0);
+  // Made before this process opens anything: SQLite's memory of open files must not be inherited.
+  const pid_t child = in_child([&] {
+    char byte = 0;
+    if (::read(go[0], &byte, 1) != 1) return false;
+    auto other = Store::open(dir / "rad.db");
+    return other && other->begin_run(begun("r2"));
+  });
+  Store first = open_store(dir);
+  must(first.begin_run(begun("r1")));
+  { Store second = open_store(dir); }
+  ASSERT_EQ(::write(go[1], "x", 1), 1);
+  EXPECT_EQ(wait_for(child), 0);
+  ::close(go[0]);
+  ::close(go[1]);
+  // The last connection that can be seen removes the log as it closes.
+  EXPECT_TRUE(std::filesystem::exists(dir / "rad.db-wal"));
+  EXPECT_TRUE(must(first.load_run("r2")));
+  must(first.end_run(ended(begun("r1"), Verdict::pass)));
+}
+
 TEST(StoreProcesses, SeveralMakeAndFillOneFileAtOnce) {
   const TempDir dir;
   constexpr int kProcesses = 4;
