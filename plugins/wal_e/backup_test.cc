@@ -48,6 +48,16 @@ class BackupTest {
     return finish();
   }
 
+  Result<ChainResult> prove(const BaseFacts& facts) {
+    evidence_.facts = facts;
+    waldump_ = find_waldump(request_.options.postgresql_bin, facts.major);
+    auto options = chain_options();
+    options.on_record = nullptr;
+    options.stop = 0;
+    RAD_CHECK(chain(part(pinned_.path.first, pinned_.path.steps.back().number), options));
+    return *std::move(evidence_.chain);
+  }
+
   Result<RestoredBackup> restore() {
     RestoredBackup restored;
     restored.data = request_.scratch / "data";
@@ -419,6 +429,11 @@ Result<ReadEvidence> verify_backup(const TestRequest& request, PinnedBackup& pin
 
 Result<RestoredBackup> restore_backup(const TestRequest& request, PinnedBackup& pinned) {
   return BackupTest(request, pinned).restore();
+}
+
+Result<ChainResult> prove_wal(const TestRequest& request, PinnedBackup& pinned,
+                              const ReadEvidence& evidence) {
+  return BackupTest(request, pinned).prove(evidence.facts);
 }
 
 }  // namespace rad::wal_e

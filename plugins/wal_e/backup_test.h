@@ -37,4 +37,9 @@ struct RestoredBackup {
 /// Unpacks into `scratch`/data and `scratch`/tablespaces and makes it fit to be started.
 Result<RestoredBackup> restore_backup(const TestRequest& request, PinnedBackup& pinned);
 
+/// For a recovery that ended before the end of the archive: proves all WAL, to find out where and
+/// why. \return an object at fault; damage among records is in the result.
+Result<ChainResult> prove_wal(const TestRequest& request, PinnedBackup& pinned,
+                              const ReadEvidence& evidence);
+
 }  // namespace rad::wal_e

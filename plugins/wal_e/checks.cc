@@ -184,16 +184,34 @@ CheckOutcome stream_page_checksums(const Evidence& evidence) {
   return outcome;
 }
 
-CheckOutcome wal_records(const Evidence& evidence) {
-  if (evidence.depth != Depth::verify) {
-    return not_applicable("answered at verify; at restore recovery itself reads the records");
+/// At restore recovery itself reads the records; what is left to say is whether it was handed all.
+CheckOutcome wal_of_recovery(const Evidence& evidence) {
+  const ReadEvidence& read = *evidence.read;
+  if (!evidence.to_archive_end || !read.chain) {
+    return not_applicable("recovery was not asked to go to the end of the archive");
   }
-  if (!evidence.read || !evidence.read->chain) {
+  const PinnedBackup& pinned = *evidence.pinned;
+  const auto last = to_string(pinned.path.name(pinned.path.steps.back()));
+  CheckOutcome outcome =
+      passed(Proof::bytes, "every segment to the end of the archive was proved and handed over");
+  outcome.measured = evidence.last_served != 0
+                         ? to_string(pinned.path.expected_name(evidence.last_served))
+                         : "no segment was asked for";
+  outcome.expected = last;
+  return outcome;
+}
+
+CheckOutcome wal_records(const Evidence& evidence) {
+  if (evidence.depth == Depth::inspect) return not_applicable("inspect reads no WAL");
+  if (evidence.failure) return from_error(*evidence.failure);
+  if (!evidence.read) {
     return from_error(fail(Reason::check_error, "the WAL was not read to its end"));
   }
   const ReadEvidence& read = *evidence.read;
   if (read.unproved) return from_error(*read.unproved);
-  if (read.chain->damage) return from_error(*read.chain->damage);
+  if (read.chain && read.chain->damage) return from_error(*read.chain->damage);
+  if (evidence.depth == Depth::restore) return wal_of_recovery(evidence);
+  if (!read.chain) return from_error(fail(Reason::check_error, "the WAL was not read to its end"));
   CheckOutcome outcome = passed(
       Proof::bytes, "every WAL record from the backup's start to the end of the archive is good");
   outcome.measured = fmt::format("{} segments, last record at {}", read.chain->segments,
@@ -252,7 +270,7 @@ std::vector<protocol::CheckInfo> known_checks() {
        "every page of every relation matches its checksum, torn pages that WAL replaces excepted",
        {}},
       {"wal_records",
-       {Depth::verify},
+       reading,
        Proof::bytes,
        true,
        "every WAL record from the backup's start to the end of the archive is good",
@@ -270,7 +288,7 @@ CheckOutcome answer_check(const CheckSpec& spec, const Evidence& evidence, TimeP
     outcome = wal_age(spec, evidence, now);
   } else if (spec.check == "wal_continuity") {
     outcome = wal_continuity(evidence);
-  } else if (evidence.failure && evidence.depth != Depth::inspect && spec.check != "wal_records") {
+  } else if (evidence.failure && evidence.depth != Depth::inspect) {
     outcome = from_error(*evidence.failure);
   } else if (spec.check == "backup_complete") {
     outcome = backup_complete(evidence);

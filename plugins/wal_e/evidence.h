@@ -35,6 +35,9 @@ struct Evidence {
   std::optional<PinnedBackup> pinned;
   std::optional<ReadEvidence> read;
   std::optional<Error> failure;  ///< of verify or restore
+  bool to_archive_end = false;   ///< recovery is asked to go there
+  std::uint64_t last_served =
+      0;  ///< restore: number of the last segment handed to recovery; 0: none
 };
 
 }  // namespace rad::wal_e

@@ -203,9 +203,28 @@ Result<protocol::RestoreResult> WalEPlugin::restore(sdk::Context& context) {
   return result;
 }
 
+Status WalEPlugin::look_into_recovery(sdk::Context& context) {
+  if (!server_ || !evidence_.read || options_.recover_to.kind != "latest") return {};
+  evidence_.to_archive_end = true;
+  evidence_.last_served = server_->last_served();
+  const auto& chain = evidence_.read->chain;
+  const bool arrived = evidence_.last_served >= evidence_.pinned->path.steps.back().number;
+  if (arrived || !chain || chain->damage) return {};
+  auto proved = prove_wal(test_request(context), *evidence_.pinned, *evidence_.read);
+  if (proved) {
+    evidence_.read->chain = *std::move(proved);
+  } else if (info(proved.error().reason).blame == Blame::cancelled) {
+    return std::move(proved).error();
+  } else {
+    evidence_.read->chain->damage = std::move(proved).error();
+  }
+  return {};
+}
+
 Result<protocol::CheckResult> WalEPlugin::check(const protocol::CheckParams& params,
-                                                sdk::Context&) {
+                                                sdk::Context& context) {
   protocol::CheckResult result;
+  RAD_CHECK(look_into_recovery(context));
   const auto now = SystemClock().now();
   for (const auto& spec : params.checks) {
     result.outcomes.push_back(answer_check(spec, evidence_, now));

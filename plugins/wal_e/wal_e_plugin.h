@@ -35,6 +35,8 @@ class WalEPlugin final : public sdk::Plugin {
  private:
   Status pin(sdk::Context& context);
   Status check_tools() const;
+  /// When recovery did not ask for the last segment, finds out why.
+  Status look_into_recovery(sdk::Context& context);
   DecodeContext decode_context(sdk::Context& context) const;
   TestRequest test_request(sdk::Context& context) const;
   std::uint64_t scratch_needed() const;

@@ -234,6 +234,7 @@ Result<WalFetchServer::Answer> WalFetchServer::fetch_segment(const SegmentName& 
   {
     const std::lock_guard lock(mutex_);
     bytes_read_ += step->size;
+    last_served_ = std::max(last_served_, *number);
   }
   if (auto status = copy_file(content->get(), fd); !status) return remember(status.error());
   return Answer::ok;
@@ -298,6 +299,11 @@ Error WalFetchServer::remember(Error error) {
 std::optional<Error> WalFetchServer::first_fault() const {
   const std::lock_guard lock(mutex_);
   return fault_;
+}
+
+std::uint64_t WalFetchServer::last_served() const {
+  const std::lock_guard lock(mutex_);
+  return last_served_;
 }
 
 std::uint64_t WalFetchServer::bytes_read() const {

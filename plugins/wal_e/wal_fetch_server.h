@@ -53,6 +53,8 @@ class WalFetchServer {
 
   /// The first reason why a file that should be there was not handed over. Any thread.
   std::optional<Error> first_fault() const;
+  /// Greatest number of a segment that was handed over; 0: none. Any thread.
+  std::uint64_t last_served() const;
   /// Stored bytes read so far. Any thread.
   std::uint64_t bytes_read() const;
 
@@ -86,6 +88,7 @@ class WalFetchServer {
   mutable std::mutex mutex_;
   std::optional<Error> fault_;
   std::uint64_t bytes_read_ = 0;
+  std::uint64_t last_served_ = 0;
   std::thread thread_;
 };
 
