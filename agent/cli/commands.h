@@ -41,7 +41,6 @@ struct RunOptions {
 };
 
 int run_command(const CommonOptions& common, const RunOptions& options);
-int serve_command(const CommonOptions& common);
 /// \param with_plugins also starts the plugins and holds the configuration against what they say
 int check_config_command(const CommonOptions& common, bool with_plugins);
 int explain_command(const CommonOptions& common, const std::string& key);

@@ -10,6 +10,7 @@
 
 #include "agent/base/log.h"
 #include "agent/cli/commands.h"
+#include "agent/main/serve.h"
 
 namespace {
 
@@ -84,7 +85,7 @@ int main(int argc, char** argv) {
   log::init(log::Level::info);
   run.depth = *parse_depth(depth);
   if (*run_app) return cli::run_command(common, run);
-  if (*serve_app) return cli::serve_command(common);
+  if (*serve_app) return serve(common);
   if (*check_app) return cli::check_config_command(common, !no_plugins);
   if (*explain_app) return cli::explain_command(common, key);
   return cli::kUsage;

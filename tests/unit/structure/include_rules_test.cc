@@ -112,30 +112,17 @@ TEST(IncludeRules, SourcesAreFoundAtAll) {
   }));
 }
 
-/// Lines that break the direction for a reason. A line that no longer needs its place here fails.
-const std::map<std::string, std::string> kExceptions{
-    // `rad-agent serve` puts the daemon together; it should move to agent/main.
-    {"agent/cli/serve_command.cc", "agent/control"},
-};
-
 TEST(IncludeRules, GoOneWayOnly) {
-  std::set<std::string> excused;
   for (const Line& line : all_lines()) {
     const std::string path = included(line, '"');
     if (path.empty()) continue;
     const std::string from = folder_of(line.file);
     const std::string to = folder_of(path);
-    const auto exception = kExceptions.find(line.file);
-    if (exception != kExceptions.end() && exception->second == to) {
-      excused.insert(line.file);
-      continue;
-    }
     EXPECT_TRUE(from == to || allowed_in(from).contains(to))
         << place(line) << ": " << from << " must not include " << to;
     EXPECT_TRUE(fs::exists(fs::path(RAD_SOURCE_DIR) / path))
         << place(line) << ": '" << path << "' is not a full path from the root of the sources";
   }
-  EXPECT_EQ(excused.size(), kExceptions.size()) << "an exception is no longer needed";
 }
 
 TEST(IncludeRules, EveryAgentFolderHasItsRow) {

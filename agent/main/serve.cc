@@ -1,3 +1,5 @@
+#include "agent/main/serve.h"
+
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -16,7 +18,7 @@
 #include "agent/report/metrics.h"
 #include "agent/run/daemon.h"
 
-namespace rad::cli {
+namespace rad {
 namespace asio = boost::asio;
 namespace {
 
@@ -39,8 +41,8 @@ class Service {
   asio::awaitable<void> work() {
     const Status done = co_await try_work();
     if (!done) {
-      print_error(done.error());
-      exit_ = done.error().reason == Reason::config_invalid ? kUsage : kInconclusive;
+      cli::print_error(done.error());
+      exit_ = done.error().reason == Reason::config_invalid ? cli::kUsage : cli::kInconclusive;
     }
   }
 
@@ -50,10 +52,10 @@ class Service {
     const std::vector<Diagnostic> mistakes = check_against_plugins(config_, catalog_.schemas);
     if (!mistakes.empty()) {
       fmt::print(stderr, "{}", to_text(mistakes, "error"));
-      exit_ = kUsage;
+      exit_ = cli::kUsage;
       co_return Status{};
     }
-    RAD_CO_CHECK(prepare_state(config_.agent));
+    RAD_CO_CHECK(cli::prepare_state(config_.agent));
     RAD_CO_TRY(Store store, Store::open(config_.agent.state_dir / "rad.db"));
     Daemon daemon(context_.get_executor(), config_, catalog_, store, clock_);
     RAD_CO_CHECK(listen(daemon));
@@ -63,7 +65,7 @@ class Service {
     notify("READY=1");
     co_await daemon.run();
     server_.reset();
-    exit_ = kOk;
+    exit_ = cli::kOk;
     co_return Status{};
   }
 
@@ -108,15 +110,15 @@ class Service {
   asio::signal_set signals_;
   PluginCatalog catalog_;
   std::unique_ptr<HttpServer> server_;
-  int exit_ = kInconclusive;
+  int exit_ = cli::kInconclusive;
 };
 
 }  // namespace
 
-int serve_command(const CommonOptions& common) {
-  std::optional<Config> config = load_or_explain(common);
-  if (!config) return kUsage;
+int serve(const cli::CommonOptions& common) {
+  std::optional<Config> config = cli::load_or_explain(common);
+  if (!config) return cli::kUsage;
   return Service(std::move(*config)).run();
 }
 
-}  // namespace rad::cli
+}  // namespace rad
