@@ -17,7 +17,6 @@ class Output {
 
   /// \return false when the agent is gone; then nothing more is written.
   bool write(std::string_view line);
-  bool gone() const noexcept { return gone_.load(); }
   /// From now on a blocked write gives up. SIGTERM has the same effect.
   void hurry() noexcept { hurried_.store(true); }
 

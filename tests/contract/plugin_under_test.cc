@@ -185,6 +185,18 @@ protocol::Response PluginUnderTest::call(const std::string& method, bj::object p
   return *std::move(answer);
 }
 
+std::size_t PluginUnderTest::drain(std::size_t bytes) {
+  const SteadyPoint end = SystemClock().steady_now() + kAnswerLimit;
+  std::vector<char> buffer(65536);
+  std::size_t total = 0;
+  while (total < bytes && ready(output_.get(), POLLIN, end)) {
+    const ssize_t count = ::read(output_.get(), buffer.data(), buffer.size());
+    if (count == 0) break;
+    if (count > 0) total += static_cast<std::size_t>(count);
+  }
+  return total;
+}
+
 void PluginUnderTest::await_sign_of_life(std::chrono::milliseconds limit) {
   auto message = receive(limit);
   if (!message) return;

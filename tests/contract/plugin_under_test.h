@@ -47,6 +47,8 @@ class PluginUnderTest {
   /// send() and the response to it; fails the test if another one or none comes.
   protocol::Response call(const std::string& method, boost::json::object params = {},
                           std::chrono::milliseconds limit = kAnswerLimit);
+  /// Reads and throws away at least `bytes` of whatever it prints. \return how many came
+  std::size_t drain(std::size_t bytes);
   /// Waits for a progress or log notification, or until the limit.
   void await_sign_of_life(std::chrono::milliseconds limit);
 
