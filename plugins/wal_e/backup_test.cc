@@ -48,13 +48,11 @@ class BackupTest {
     return finish();
   }
 
-  Result<ChainResult> prove(const BaseFacts& facts) {
+  Result<ChainResult> prove_around(const BaseFacts& facts, std::uint64_t number) {
     evidence_.facts = facts;
     waldump_ = find_waldump(request_.options.postgresql_bin, facts.major);
-    auto options = chain_options();
-    options.on_record = nullptr;
-    options.stop = 0;
-    RAD_CHECK(chain(part(pinned_.path.first, pinned_.path.steps.back().number), options));
+    const auto from = std::max(pinned_.path.first, number > 0 ? number - 1 : 0);
+    RAD_CHECK(chain_end(part(from, std::max(from, number))));
     return *std::move(evidence_.chain);
   }
 
@@ -317,6 +315,15 @@ class BackupTest {
     return {};
   }
 
+  /// Some segments of the middle or the end: pg_waldump finds the first record that begins in them.
+  Status chain_end(const WalPath& path) {
+    auto options = chain_options();
+    options.on_record = nullptr;
+    options.stop = 0;
+    options.start = std::max(options.start, path.steps.front().number * path.segment_bytes);
+    return chain(path, options);
+  }
+
   Status validate_all() {
     const auto path = part(pinned_.path.first, pinned_.path.steps.back().number);
     RAD_CHECK(chain(path, chain_options()));
@@ -390,11 +397,7 @@ class BackupTest {
     const auto last = pinned_.path.steps.back().number;
     const auto from = std::max(pinned_.path.first, last > 0 ? last - 1 : last);
     const auto path = part(pinned_.path.find(from) != nullptr ? from : last, last);
-    auto options = chain_options();
-    options.on_record = nullptr;
-    options.stop = 0;
-    options.start = std::max(options.start, path.steps.front().number * path.segment_bytes);
-    auto status = chain(path, options);
+    auto status = chain_end(path);
     // A target before the end does not need it; recovery will say what it needs.
     if (!status && request_.options.recover_to.kind != "latest" &&
         info(status.error().reason).blame == Blame::backup) {
@@ -431,9 +434,9 @@ Result<RestoredBackup> restore_backup(const TestRequest& request, PinnedBackup& 
   return BackupTest(request, pinned).restore();
 }
 
-Result<ChainResult> prove_wal(const TestRequest& request, PinnedBackup& pinned,
-                              const ReadEvidence& evidence) {
-  return BackupTest(request, pinned).prove(evidence.facts);
+Result<ChainResult> prove_wal_around(const TestRequest& request, PinnedBackup& pinned,
+                                     const ReadEvidence& evidence, std::uint64_t number) {
+  return BackupTest(request, pinned).prove_around(evidence.facts, number);
 }
 
 }  // namespace rad::wal_e

@@ -37,9 +37,10 @@ struct RestoredBackup {
 /// Unpacks into `scratch`/data and `scratch`/tablespaces and makes it fit to be started.
 Result<RestoredBackup> restore_backup(const TestRequest& request, PinnedBackup& pinned);
 
-/// For a recovery that ended before the end of the archive: proves all WAL, to find out where and
-/// why. \return an object at fault; damage among records is in the result.
-Result<ChainResult> prove_wal(const TestRequest& request, PinnedBackup& pinned,
-                              const ReadEvidence& evidence);
+/// For a recovery that ended early: proves the segment `number`, the last that it was handed, and
+/// the one before, where a record may begin that is damaged in it. \return an object at fault;
+/// damage among records is in the result.
+Result<ChainResult> prove_wal_around(const TestRequest& request, PinnedBackup& pinned,
+                                     const ReadEvidence& evidence, std::uint64_t number);
 
 }  // namespace rad::wal_e

@@ -34,6 +34,12 @@ fs::path fetch_program() {
 
 }  // namespace
 
+WalEPlugin::~WalEPlugin() {
+  // Data that is kept on purpose outlives the plugin; keys and sockets never do.
+  server_.reset();
+  if (!gnupg_.empty()) Keyring::remove(gnupg_);
+}
+
 protocol::PluginInfo WalEPlugin::describe() const {
   protocol::PluginInfo info;
   info.name = "wal_e";
@@ -210,9 +216,10 @@ Status WalEPlugin::look_into_recovery(sdk::Context& context) {
   const auto& chain = evidence_.read->chain;
   const bool arrived = evidence_.last_served >= evidence_.pinned->path.steps.back().number;
   if (arrived || !chain || chain->damage) return {};
-  auto proved = prove_wal(test_request(context), *evidence_.pinned, *evidence_.read);
+  auto proved = prove_wal_around(test_request(context), *evidence_.pinned, *evidence_.read,
+                                 evidence_.last_served);
   if (proved) {
-    evidence_.read->chain = *std::move(proved);
+    evidence_.read->chain->damage = std::move(proved->damage);
   } else if (info(proved.error().reason).blame == Blame::cancelled) {
     return std::move(proved).error();
   } else {
@@ -232,10 +239,22 @@ Result<protocol::CheckResult> WalEPlugin::check(const protocol::CheckParams& par
   return result;
 }
 
-Result<protocol::DiagnoseResult> WalEPlugin::diagnose(const protocol::DiagnoseParams&,
-                                                      sdk::Context&) {
+Result<protocol::DiagnoseResult> WalEPlugin::diagnose(const protocol::DiagnoseParams& params,
+                                                      sdk::Context& context) {
   protocol::DiagnoseResult result;
-  if (server_) result.cause = server_->first_fault();
+  if (!server_ || !evidence_.read) return result;
+  result.cause = server_->first_fault();
+  const bool recovery =
+      params.stage == Stage::recover && info(params.error.reason).blame == Blame::backup;
+  if (result.cause || !recovery || server_->last_served() == 0) return result;
+  // Whole segments were handed over, so the damage is inside a record of the last of them.
+  auto proved = prove_wal_around(test_request(context), *evidence_.pinned, *evidence_.read,
+                                 server_->last_served());
+  if (proved) {
+    result.cause = std::move(proved->damage);
+  } else if (info(proved.error().reason).blame == Blame::backup) {
+    result.cause = std::move(proved).error();
+  }
   return result;
 }
 

@@ -19,6 +19,11 @@ namespace rad::wal_e {
 
 class WalEPlugin final : public sdk::Plugin {
  public:
+  WalEPlugin() = default;
+  ~WalEPlugin() override;
+  WalEPlugin(const WalEPlugin&) = delete;
+  WalEPlugin& operator=(const WalEPlugin&) = delete;
+
   protocol::PluginInfo describe() const override;
   Status initialize(const protocol::InitializeParams& params, sdk::Context& context) override;
   Result<protocol::PreflightResult> preflight(sdk::Context& context) override;
