@@ -234,7 +234,7 @@ class MarkdownReport {
     table("Checks", check_rows(report_));
     std::size_t explained = 0;
     for (const auto& check : report_.checks) {
-      if (needs_words(check) && explained++ < options_.max_rows) explain(check);
+      if (needs_paragraph(report_, check) && explained++ < options_.max_rows) explain(check);
     }
   }
 

@@ -171,4 +171,10 @@ bool needs_words(const CheckOutcome& check) {
   return check.outcome != Outcome::pass && check.outcome != Outcome::not_applicable;
 }
 
+bool needs_paragraph(const RunReport& report, const CheckOutcome& check) {
+  const bool never_asked = check.outcome == Outcome::skipped && report.cause &&
+                           check.reason == report.cause->reason && check.details.empty();
+  return needs_words(check) && !never_asked;
+}
+
 }  // namespace rad

@@ -37,5 +37,8 @@ std::vector<Row> stage_rows(const RunReport& report);
 std::vector<Row> objective_rows(const RunReport& report);
 /// Whether a check deserves a paragraph of its own: it did not pass and was meant to.
 bool needs_words(const CheckOutcome& check);
+/// The same, but not for checks that nobody asked because a stage before them had failed: the cause
+/// stands at the top already.
+bool needs_paragraph(const RunReport& report, const CheckOutcome& check);
 
 }  // namespace rad

@@ -157,7 +157,7 @@ class TerminalReport {
     for (const auto& check : report_.checks) colours.push_back(colour_of(check.outcome));
     table("Checks", check_rows(report_), colours);
     for (const auto& check : report_.checks) {
-      if (needs_words(check)) explain(check);
+      if (needs_paragraph(report_, check)) explain(check);
     }
   }
 
