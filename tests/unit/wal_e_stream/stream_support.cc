@@ -162,8 +162,11 @@ void Keyring::stop_agent() const {
 
 Keyring::~Keyring() {
   stop_agent();
-  std::error_code ignored;
-  std::filesystem::remove_all(home_, ignored);
+  // The agent removes its sockets meanwhile, which stops one removal in its middle.
+  for (int attempt = 0; attempt < 10 && std::filesystem::exists(home_); ++attempt) {
+    std::error_code ignored;
+    std::filesystem::remove_all(home_, ignored);
+  }
 }
 
 std::string Keyring::gpg(const std::vector<std::string>& args, std::string_view input) const {
