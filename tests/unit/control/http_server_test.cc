@@ -229,6 +229,14 @@ TEST_F(HttpServerTest, AnOversizedHeaderIs431) {
   EXPECT_THAT(client.rest(), StartsWith("HTTP/1.1 431"));
 }
 
+TEST_F(HttpServerTest, TheLimitOfTheHeaderIsTheOneThatWasAskedFor) {
+  start({.header_bytes = 1000});
+  EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nX: " + std::string(700, 'a') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nX: " + std::string(1300, 'a') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431"));
+}
+
 TEST_F(HttpServerTest, AnOversizedBodyIs413WhetherAnnouncedOrNot) {
   start();
   Client announced(port_);
