@@ -335,7 +335,7 @@ def record_offset(records, start, size, where):
     if where == "tail":
         offset, length = inside[-1]
         assert offset + length > size - 200, "no record in the last 200 bytes"
-        return max(offset + 26, size - 100)
+        return min(max(offset + 26, size - 100), size - 1)
     middle = [(o, n) for o, n in inside if n > 60 and o % PAGE + n < PAGE]
     offset, length = middle[len(middle) // 2]
     return offset + length - 8

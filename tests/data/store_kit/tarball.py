@@ -72,7 +72,7 @@ def sparse_pax(name, size):
 
 
 def member(spec):
-    """One member from breakages.yaml. -> (bytes, size that a sentinel counts)"""
+    """One member from breakages.yaml. -> (bytes, size that an honest sentinel counts)"""
     name = spec["name"]
     if "link" in spec:
         return header(name=name, type=tarfile.SYMTYPE, linkname=spec["link"]).tobuf(), 0
@@ -84,10 +84,10 @@ def member(spec):
     if "fifo" in spec:
         return header(name=name, type=tarfile.FIFOTYPE).tobuf(), 0
     if "sparse_gnu" in spec:
-        return sparse_gnu(name, spec["sparse_gnu"]), spec["sparse_gnu"]
+        return sparse_gnu(name, spec["sparse_gnu"]), BLOCK
     if "sparse_pax" in spec:
-        return sparse_pax(name, spec["sparse_pax"]), spec["sparse_pax"]
+        return sparse_pax(name, spec["sparse_pax"]), BLOCK
     if "claim" in spec:
-        return header(name=name, size=spec["claim"]).tobuf() + bytes(BLOCK), spec["claim"]
+        return header(name=name, size=spec["claim"]).tobuf() + bytes(BLOCK), BLOCK
     data = spec["data"].encode()
     return header(name=name, size=len(data)).tobuf() + pad(data), len(data)
