@@ -47,6 +47,8 @@ int explain_command(const CommonOptions& common, const std::string& key);
 
 /// `error: …` and, if there is one, `hint: …`, on stderr.
 void print_error(const Error& error);
+/// With --json {"error": {...}} on stdout: the one object of a command that could not begin.
+void answer_error(const Error& error, const CommonOptions& common);
 
 /// Loads the file and prints every mistake. \return nothing after printing; exit with kUsage.
 std::optional<Config> load_or_explain(const CommonOptions& common);

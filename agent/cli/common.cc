@@ -1,12 +1,13 @@
-#include <fmt/format.h>
-
 #include <cstdio>
+
+#include <fmt/format.h>
 
 #include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/config/loader.h"
 #include "agent/config/program_dirs.h"
+#include "agent/model/json.h"
 
 namespace rad::cli {
 
@@ -15,15 +16,26 @@ void print_error(const Error& error) {
   if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", printable(error.hint));
 }
 
+void answer_error(const Error& error, const CommonOptions& common) {
+  if (!common.json) return;
+  boost::json::object answer;
+  answer["error"] = to_json(error);
+  fmt::print("{}", json::pretty(answer));
+}
+
 std::optional<Config> load_or_explain(const CommonOptions& common) {
   LoadResult loaded = load_config(common.config);
   fmt::print(stderr, "{}", to_text(loaded.warnings, "warning"));
   if (!loaded.ok()) {
     fmt::print(stderr, "{}", to_text(loaded.errors, "error"));
-    fmt::print(stderr, "{} found in {}\n",
-               loaded.errors.size() == 1 ? "1 mistake was"
-                                         : fmt::format("{} mistakes were", loaded.errors.size()),
-               common.config.string());
+    const std::string sum = fmt::format("{} found in {}",
+                                        loaded.errors.size() == 1
+                                            ? "1 mistake was"
+                                            : fmt::format("{} mistakes were", loaded.errors.size()),
+                                        common.config.string());
+    fmt::print(stderr, "{}\n", sum);
+    answer_error(fail(Reason::config_invalid, sum, "rad-agent check-config --json lists them"),
+                 common);
     return std::nullopt;
   }
   const ProgramDirs dirs = default_program_dirs(common.executable);
@@ -41,11 +53,10 @@ Status prepare_state(const AgentOptions& options) {
                                  std::filesystem::perm_options::add, ec);
   }
   if (!ec) return {};
-  return fail(Reason::host_unfit,
-              fmt::format("cannot use state directory '{}': {}", options.state_dir.string(),
-                          ec.message()),
-              "set agent.state_dir to a directory that this user may write",
-              options.state_dir.string());
+  return fail(
+      Reason::host_unfit,
+      fmt::format("cannot use state directory '{}': {}", options.state_dir.string(), ec.message()),
+      "set agent.state_dir to a directory that this user may write", options.state_dir.string());
 }
 
 }  // namespace rad::cli

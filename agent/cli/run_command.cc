@@ -1,6 +1,4 @@
-#include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
+#include <cstdio>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,7 +7,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdio>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
@@ -70,7 +70,9 @@ class ForegroundRun {
         try {
           std::rethrow_exception(error);
         } catch (const std::exception& what) {
-          print_error(fail(Reason::internal_error, what.what(), "please report this"));
+          const Error bug = fail(Reason::internal_error, what.what(), "please report this");
+          print_error(bug);
+          answer_error(bug, common_);
         }
         exit_ = kInconclusive;
       }
@@ -111,6 +113,7 @@ class ForegroundRun {
     if (!done) {
       show_.finish();
       print_error(done.error());
+      answer_error(done.error(), common_);
       exit_ = done.error().reason == Reason::config_invalid ? kUsage : kInconclusive;
     }
   }
@@ -121,23 +124,25 @@ class ForegroundRun {
     if (!mistakes.empty()) {
       for (const auto& [name, error] : catalog_.broken) print_error(error);
       fmt::print(stderr, "{}", to_text(mistakes, "error"));
+      answer_error(fail(Reason::config_invalid, mistakes.front().message,
+                        "rad-agent check-config --json lists every mistake"),
+                   common_);
       exit_ = kUsage;
       co_return Status{};
     }
     RAD_CO_CHECK(prepare_state(config_.agent));
     RAD_CO_TRY(Store store, Store::open(config_.agent.state_dir / "rad.db"));
     const auto reporters = make_reporters(config_, store);
-    for (const std::string& problem :
-         sweep(config_.agent, store, clock_, reporters).problems) {
+    for (const std::string& problem : sweep(config_.agent, store, clock_, reporters).problems) {
       log::warning(problem);
     }
-    const RunServices services{context_.get_executor(), config_.agent, catalog_.schemas, store,
-                               clock_,                  reporters};
+    const RunServices services{
+        context_.get_executor(), config_.agent, catalog_.schemas, store, clock_, reporters};
     RAD_CO_TRY(const RunReport report, co_await run_when_free(services));
     show_.finish();
     print(report);
     exit_ = signal_ == SIGINT && report.verdict == Verdict::cancelled ? kInterrupted
-                                                                       : exit_status(report);
+                                                                      : exit_status(report);
     co_return Status{};
   }
 
@@ -172,13 +177,13 @@ class ForegroundRun {
   }
 
   void print(const RunReport& report) const {
-    if (common_.json || options_.format == "json") {
+    if (common_.json) {
       fmt::print("{}", render_json(report));
     } else if (options_.format == "markdown") {
       fmt::print("{}", render_markdown(report));
     } else {
-      fmt::print("{}", render_terminal(report,
-                                       terminal_style(STDOUT_FILENO, common_.allow_colour)));
+      fmt::print("{}",
+                 render_terminal(report, terminal_style(STDOUT_FILENO, common_.allow_colour)));
     }
     std::fflush(stdout);
   }
@@ -206,11 +211,13 @@ int run_command(const CommonOptions& common, const RunOptions& options) {
     std::vector<std::string> names;
     for (const TargetConfig& target : config->targets) names.push_back(target.name);
     const auto meant = closest(options.target, names);
-    print_error(fail(Reason::config_invalid,
-                     fmt::format("there is no target '{}' in {}", options.target,
-                                 common.config.string()),
-                     meant ? fmt::format("did you mean '{}'?", *meant)
-                           : fmt::format("the targets are: {}", fmt::join(names, ", "))));
+    const Error error =
+        fail(Reason::config_invalid,
+             fmt::format("there is no target '{}' in {}", options.target, common.config.string()),
+             meant ? fmt::format("did you mean '{}'?", *meant)
+                   : fmt::format("the targets are: {}", fmt::join(names, ", ")));
+    print_error(error);
+    answer_error(error, common);
     return kUsage;
   }
   return ForegroundRun(std::move(*config), common, options).run();

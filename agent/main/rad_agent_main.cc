@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   }
   log::init(log::Level::info);
   run.depth = *parse_depth(depth);
+  if (run.format == "json") common.json = true;
   if (*run_app) return cli::run_command(common, run);
   if (*serve_app) return serve(common);
   if (*check_app) return cli::check_config_command(common, !no_plugins);

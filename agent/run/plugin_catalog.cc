@@ -1,10 +1,9 @@
 #include "agent/run/plugin_catalog.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "agent/plugin_host/plugin_process.h"
 
@@ -23,8 +22,8 @@ asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor exe
   RAD_CO_TRY(auto process, PluginProcess::start(executor, std::move(command)));
   const protocol::InitializeParams nothing;
   const CallLimits quick{10s, 0s, 1s};
-  auto info = co_await process->ask<protocol::PluginInfo>("initialize", protocol::to_json(nothing),
-                                                          quick);
+  auto info =
+      co_await process->ask<protocol::PluginInfo>("initialize", protocol::to_json(nothing), quick);
   co_await process->stop(2s);
   co_return info;
 }
@@ -33,10 +32,12 @@ asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor exe
 
 PluginSchema to_schema(const protocol::PluginInfo& info) {
   PluginSchema schema{info.name, info.version, info.roles, info.produces, info.consumes, {}, {}};
-  for (const protocol::OptionInfo& option : info.options) schema.options.push_back(to_option(option));
+  for (const protocol::OptionInfo& option : info.options)
+    schema.options.push_back(to_option(option));
   for (const protocol::CheckInfo& check : info.checks) {
     PluginCheck row{check.type, check.depths, check.proof, check.by_default, check.summary, {}};
-    for (const protocol::OptionInfo& option : check.options) row.options.push_back(to_option(option));
+    for (const protocol::OptionInfo& option : check.options)
+      row.options.push_back(to_option(option));
     schema.checks.push_back(std::move(row));
   }
   return schema;
@@ -48,15 +49,15 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
   std::set<std::string> names;
   for (std::filesystem::directory_iterator it(options.plugin_dir, ec), end; !ec && it != end;
        it.increment(ec)) {
-    if (it->is_regular_file() && ::access(it->path().c_str(), X_OK) == 0) {
-      names.insert(it->path().filename().string());
-    }
+    const std::string name = it->path().filename().string();
+    // One that cannot be executed is told as broken below.
+    if (it->is_regular_file() && name.front() != '.') names.insert(name);
   }
   if (ec) {
-    co_return fail(Reason::tool_missing,
-                   fmt::format("plugin directory '{}': {}", options.plugin_dir.string(),
-                               ec.message()),
-                   "set agent.plugin_dir to the directory that holds the plugins");
+    co_return fail(
+        Reason::tool_missing,
+        fmt::format("plugin directory '{}': {}", options.plugin_dir.string(), ec.message()),
+        "set agent.plugin_dir to the directory that holds the plugins");
   }
   PluginCatalog catalog;
   for (const std::string& name : names) {
@@ -69,10 +70,10 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
     if (!info) {
       catalog.broken.emplace(name, std::move(info).error());
     } else if (info->name != name) {
-      catalog.broken.emplace(name, fail(Reason::plugin_protocol,
-                                        fmt::format("plugin file '{}' calls itself '{}'", name,
-                                                    info->name),
-                                        "give the file the plugin's name"));
+      catalog.broken.emplace(
+          name, fail(Reason::plugin_protocol,
+                     fmt::format("plugin file '{}' calls itself '{}'", name, info->name),
+                     "give the file the plugin's name"));
     } else {
       catalog.schemas.emplace(name, to_schema(*info));
     }

@@ -1,10 +1,11 @@
 // The plugins that are installed, and what they say of themselves.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <map>
 #include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "agent/base/error.h"
 #include "agent/config/config.h"
@@ -20,9 +21,9 @@ struct PluginCatalog {
 
 PluginSchema to_schema(const protocol::PluginInfo& info);
 
-/// Starts every executable file in the plugin directory, asks it to describe itself, and ends it;
-/// each within 10 s. A directory that is not there is an error.
-boost::asio::awaitable<Result<PluginCatalog>> describe_plugins(boost::asio::any_io_executor executor,
-                                                               const AgentOptions& options);
+/// Starts every file in the plugin directory whose name has no leading dot, asks it to describe
+/// itself, and ends it; each within 10 s. A directory that is not there is an error.
+boost::asio::awaitable<Result<PluginCatalog>> describe_plugins(
+    boost::asio::any_io_executor executor, const AgentOptions& options);
 
 }  // namespace rad
