@@ -16,7 +16,18 @@ namespace {
 
 std::string slurp(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // A process may end while its file in /proc is read; the stream then throws from inside the
+  // buffer, and what was read until then is all there was.
+  std::string text;
+  char part[4096];
+  try {
+    while (file.read(part, sizeof part) || file.gcount() > 0) {
+      text.append(part, static_cast<std::size_t>(file.gcount()));
+    }
+  } catch (const std::ios_base::failure&) {
+    return {};
+  }
+  return text;
 }
 
 std::vector<pid_t> children(pid_t parent) {
