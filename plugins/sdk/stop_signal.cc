@@ -4,9 +4,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace rad::sdk {
 namespace {
@@ -32,13 +34,17 @@ extern "C" void on_pipe(int /*signal*/) {}
 }  // namespace
 
 Result<StopSignal> StopSignal::install() {
-  UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event) {
+  // Never closed: a handler that runs on another thread at the end could write to whatever has the
+  // number then.
+  static const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event < 0) {
     return fail(Reason::host_unfit, fmt::format("cannot make an eventfd: {}", strerror(errno)));
   }
+  std::uint64_t earlier = 0;
+  [[maybe_unused]] const ssize_t count = ::read(event, &earlier, sizeof earlier);
   was_raised.store(false);
-  event_fd.store(event.get());
-  StopSignal signal(std::move(event));
+  event_fd.store(event);
+  StopSignal signal;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     struct sigaction action {};
     action.sa_handler = kSignals[i] == SIGPIPE ? on_pipe : on_stop;
@@ -49,14 +55,17 @@ Result<StopSignal> StopSignal::install() {
 }
 
 StopSignal::StopSignal(StopSignal&& other) noexcept
-    : event_(std::move(other.event_)), before_(other.before_) {}
+    : installed_(std::exchange(other.installed_, false)), before_(other.before_) {}
 
 StopSignal::~StopSignal() {
-  if (!event_) return;
+  if (!installed_) return;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], &before_[i], nullptr);
   }
-  event_fd.store(-1);
+}
+
+int StopSignal::fd() const noexcept {
+  return event_fd.load();
 }
 
 bool StopSignal::raised() noexcept {

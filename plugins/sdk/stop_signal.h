@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include "agent/base/error.h"
-#include "agent/base/unique_fd.h"
 
 namespace rad::sdk {
 
@@ -19,14 +18,14 @@ class StopSignal {
   StopSignal& operator=(StopSignal&&) = delete;
   ~StopSignal();
 
-  int fd() const noexcept { return event_.get(); }
+  int fd() const noexcept;
   /// Thread-safe.
   static bool raised() noexcept;
 
  private:
-  explicit StopSignal(UniqueFd event) : event_(std::move(event)) {}
+  StopSignal() = default;
 
-  UniqueFd event_;
+  bool installed_ = true;
   std::array<struct sigaction, 4> before_{};
 };
 

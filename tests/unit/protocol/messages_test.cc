@@ -54,12 +54,12 @@ TYPED_TEST(Messages, IgnoreUnknownFields) {
 const bj::array& hostile_values() {
   static const bj::array values = [] {
     bj::array made{nullptr, true, -1, 1e300, -9e18, 18446744073709551615U, "", "text"};
-    made.emplace_back(bj::string(100'000, 'x'));
+    made.emplace_back(bj::string(20'000, 'x'));
     made.emplace_back(bj::array{});
     made.emplace_back(bj::array{nullptr});
     made.emplace_back(bj::array{1, 2});
     made.emplace_back(bj::array{bj::object{}});
-    made.emplace_back(bj::array(20'000, bj::value("x")));
+    made.emplace_back(bj::array(10'001, bj::value("x")));
     made.emplace_back(bj::object{});
     made.emplace_back(bj::object{{"key", 5}});
     return made;

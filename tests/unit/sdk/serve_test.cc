@@ -1,4 +1,5 @@
 // serve() over pipes, with a plugin whose handlers are given by each test.
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <functional>
@@ -29,7 +30,11 @@ void wait_for_stop(Context& context) {
 class TestPlugin final : public Plugin {
  public:
   using Handler = std::function<Result<protocol::ReadResult>(Context&)>;
-  Handler on_verify = [](Context&) { return Result<protocol::ReadResult>(protocol::ReadResult()); };
+  /// Any thread, at any time.
+  void set_verify(Handler handler) {
+    const std::lock_guard lock(mutex_);
+    verify_ = std::move(handler);
+  }
   std::function<Result<protocol::CheckResult>(const protocol::CheckParams&, Context&)> on_check;
   Status initialized{};
   int cleanups = 0;
@@ -47,7 +52,14 @@ class TestPlugin final : public Plugin {
   Status initialize(const protocol::InitializeParams& /*params*/, Context& /*context*/) override {
     return initialized;
   }
-  Result<protocol::ReadResult> verify(Context& context) override { return on_verify(context); }
+  Result<protocol::ReadResult> verify(Context& context) override {
+    Handler handler;
+    {
+      const std::lock_guard lock(mutex_);
+      handler = verify_;
+    }
+    return handler(context);
+  }
   Result<protocol::CheckResult> check(const protocol::CheckParams& params,
                                       Context& context) override {
     return on_check(params, context);
@@ -57,6 +69,10 @@ class TestPlugin final : public Plugin {
     ++cleanups;
     return protocol::CleanupResult();
   }
+
+ private:
+  std::mutex mutex_;
+  Handler verify_ = [](Context&) { return Result<protocol::ReadResult>(protocol::ReadResult()); };
 };
 
 class Serve : public ::testing::Test {
@@ -107,31 +123,31 @@ TEST_F(Serve, CleansUpAfterAnInitializeThatFailed) {
 
 TEST_F(Serve, CancelsTheRunningRequestAlone) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     wait_for_stop(context);
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   const auto id = agent.send("verify");
   running.wait();
   agent.notify("cancel", {{"id", id}});
   EXPECT_EQ(reason(*agent.response()), Reason::cancelled);
-  plugin.on_verify = [](Context& context) {
+  plugin.set_verify([](Context& context) {
     EXPECT_FALSE(context.stopping());
     return Result<protocol::ReadResult>(protocol::ReadResult());
-  };
+  });
   EXPECT_TRUE(agent.call("verify").result);
 }
 
 TEST_F(Serve, NeverTakesAnEchoOfCancelForAFaultOfTheBackup) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     wait_for_stop(context);
     return fail(Reason::decrypt_failed, "gpg was killed");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
@@ -145,11 +161,11 @@ TEST_F(Serve, NeverTakesAnEchoOfCancelForAFaultOfTheBackup) {
 
 TEST_F(Serve, StopsTheRunningRequestAtTheEndOfInput) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     wait_for_stop(context);
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
@@ -162,11 +178,11 @@ TEST_F(Serve, StopsTheRunningRequestAtTheEndOfInput) {
 
 TEST_F(Serve, StopsOnSigterm) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     wait_for_stop(context);
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
@@ -179,11 +195,11 @@ TEST_F(Serve, StopsOnSigterm) {
 
 TEST_F(Serve, StopsWhenNobodyTakesItsOutput) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     while (!context.stopping()) context.log("info", std::string(3000, 'x'));
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
@@ -196,12 +212,12 @@ TEST_F(Serve, StopsWhenNobodyTakesItsOutput) {
 TEST_F(Serve, OutlivesAnAgentThatIsGone) {
   std::latch running(1);
   std::latch gone(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     gone.wait();
     for (int i = 0; i < 100; ++i) context.log("info", "nobody hears this");
     return protocol::ReadResult();
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
@@ -214,26 +230,25 @@ TEST_F(Serve, OutlivesAnAgentThatIsGone) {
 }
 
 TEST_F(Serve, TurnsExceptionsIntoInternalErrorAndLivesOn) {
-  plugin.on_verify = [](Context&) -> Result<protocol::ReadResult> {
-    throw std::runtime_error("a bug");
-  };
+  plugin.set_verify(
+      [](Context&) -> Result<protocol::ReadResult> { throw std::runtime_error("a bug"); });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   const auto answer = agent.call("verify");
   EXPECT_EQ(reason(answer), Reason::internal_error);
   EXPECT_THAT(answer.error->message, HasSubstr("a bug"));
-  plugin.on_verify = [](Context&) -> Result<protocol::ReadResult> { throw std::bad_alloc(); };
+  plugin.set_verify([](Context&) -> Result<protocol::ReadResult> { throw std::bad_alloc(); });
   EXPECT_EQ(reason(agent.call("verify")), Reason::out_of_memory);
-  plugin.on_verify = [](Context&) -> Result<protocol::ReadResult> { throw 5; };
+  plugin.set_verify([](Context&) -> Result<protocol::ReadResult> { throw 5; });
   EXPECT_EQ(reason(agent.call("verify")), Reason::internal_error);
   EXPECT_TRUE(agent.call("cleanup").result);
 }
 
 TEST_F(Serve, SendsTheLastProgressAndNotAll) {
-  plugin.on_verify = [](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([](Context& context) -> Result<protocol::ReadResult> {
     for (std::uint64_t i = 1; i <= 10'000; ++i) context.progress(i, 10'000, "reading");
     return protocol::ReadResult();
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   EXPECT_TRUE(agent.call("verify").result);
@@ -243,15 +258,15 @@ TEST_F(Serve, SendsTheLastProgressAndNotAll) {
 }
 
 TEST_F(Serve, SendsNoProgressOutsideOfARequest) {
-  Context* kept = nullptr;
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  std::atomic<Context*> kept{nullptr};
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     kept = &context;
     return protocol::ReadResult();
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.call("verify");
-  kept->progress(1, 2, "late");
+  kept.load()->progress(1, 2, "late");
   EXPECT_TRUE(agent.call("shutdown").result);
   EXPECT_TRUE(agent.notifications.empty());
 }
@@ -296,11 +311,11 @@ TEST_F(Serve, MovesManyOutcomesToAFileAndRemovesItInCleanup) {
 }
 
 TEST_F(Serve, RefusesAnAnswerThatIsTooLong) {
-  plugin.on_verify = [](Context&) {
+  plugin.set_verify([](Context&) {
     protocol::ReadResult result;
     result.findings.assign(1000, {"code", std::string(3000, 'x'), ""});
     return Result<protocol::ReadResult>(std::move(result));
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   const auto answer = agent.call("verify");
@@ -310,11 +325,11 @@ TEST_F(Serve, RefusesAnAnswerThatIsTooLong) {
 
 TEST_F(Serve, AnswersGarbageWhileARequestRuns) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     running.count_down();
     wait_for_stop(context);
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   const auto id = agent.send("verify");
@@ -330,11 +345,11 @@ TEST_F(Serve, AnswersGarbageWhileARequestRuns) {
 
 TEST_F(Serve, RefusesRequestsWithoutEnd) {
   std::latch running(1);
-  plugin.on_verify = [&](Context& context) -> Result<protocol::ReadResult> {
+  plugin.set_verify([&](Context& context) -> Result<protocol::ReadResult> {
     if (!context.stopping()) running.count_down();
     wait_for_stop(context);
     return fail(Reason::cancelled, "stopped");
-  };
+  });
   AgentEnd agent(plugin);
   agent.begin(dir.path());
   agent.send("verify");
