@@ -115,6 +115,7 @@ void check_value(const bj::object& options, const OptionInfo& option, std::strin
 void check_section(const bj::object& options, const std::vector<OptionInfo>& known,
                    std::string_view what, Faults& faults) {
   std::vector<std::string> keys;
+  keys.reserve(known.size());
   for (const OptionInfo& option : known) keys.push_back(option.key);
   for (const auto& [key, value] : options) {
     if (std::ranges::find(keys, std::string_view(key)) != keys.end()) continue;
@@ -152,6 +153,7 @@ Status check_all_options(const protocol::InitializeParams& params,
   Faults faults;
   check_section(params.options, info.options, fmt::format("plugin '{}'", info.name), faults);
   std::vector<std::string> types;
+  types.reserve(info.checks.size());
   for (const protocol::CheckInfo& check : info.checks) types.push_back(check.type);
   for (const protocol::CheckSpec& spec : params.checks) {
     const auto found = std::ranges::find(info.checks, spec.check, &protocol::CheckInfo::type);
