@@ -68,6 +68,7 @@ class Coordinator::Impl {
   asio::awaitable<Status> report_all();
   asio::awaitable<Error> first_cause(Stage stage, Error error);
   void capture_logs();
+  void note_early_ends();
   void begin(TimePoint now);
   void record();
   RunPlugin* find(const std::string& name);
@@ -329,9 +330,12 @@ asio::awaitable<Error> Coordinator::Impl::first_cause(Stage stage, Error error) 
   }
   RunPlugin* plugin = find(request_.target.restore.plugin);
   const bool others_fault = stage == Stage::recover || stage == Stage::check;
-  if (!others_fault || plugin == nullptr || plugin == active_ || !plugin->initialized ||
-      !plugin->process->alive()) {
+  if (!others_fault || plugin == nullptr || plugin == active_ || !plugin->initialized) {
     co_return error;
+  }
+  if (auto ended = plugin->process->early_end()) {
+    report_.faults.push_back(std::move(error));
+    co_return *std::move(ended);
   }
   boost::json::object question = protocol::to_json(protocol::DiagnoseParams{stage, error});
   const CallLimits quick{30s, 0s, 5s};
@@ -357,7 +361,19 @@ void Coordinator::Impl::capture_logs() {
   }
 }
 
+void Coordinator::Impl::note_early_ends() {
+  for (const RunPlugin& plugin : plugins_) {
+    if (!plugin.initialized || !plugin.process || report_.cause) continue;
+    // All its answers are there, so it changes no verdict; but it must not pass unseen.
+    if (const auto ended = plugin.process->early_end()) {
+      report_.findings.push_back(
+          {std::string(to_string(ended->reason)), ended->message, plugin.name});
+    }
+  }
+}
+
 asio::awaitable<Status> Coordinator::Impl::cleanup() {
+  note_early_ends();
   fill_missing_outcomes(report_, plan_checks(request_, services_.plugins));
   conclude(report_);
   const bool passed = report_.verdict == Verdict::pass;
@@ -412,18 +428,24 @@ asio::awaitable<Status> Coordinator::Impl::report_all() {
     report_.measured_rpo = between(*newest, report_.created_at);
   }
   report_.stages.back().ended_at = report_.ended_at;
-  Status written = services_.store.end_run(report_);
-  if (!written) log::error(fmt::format("run {}: {}", report_.id, written.error().message));
+  // The run ends in the store only when everybody has been told: after a crash in between, the sweep
+  // tells them again, and no reporter records a run twice.
+  record();
+  Status told_all{};
   for (const auto& reporter : services_.reporters) {
-    const Status told =
-        reporter->report(report_, proved ? *proved : std::optional<TimePoint>{});
+    Status told = reporter->report(report_, proved ? *proved : std::optional<TimePoint>{});
     if (told) continue;
     log::error(fmt::format("reporter '{}': {}", reporter->name(), told.error().message));
     const Status counted = services_.store.count_report_error(reporter->name());
     if (!counted) log::error(counted.error().message);
-    if (written) written = told;
+    if (told_all) told_all = std::move(told);
   }
-  co_return written;
+  const Status written = services_.store.end_run(report_);
+  if (!written) {
+    log::error(fmt::format("run {}: {}", report_.id, written.error().message));
+    co_return written;
+  }
+  co_return told_all;
 }
 
 Coordinator::Coordinator(RunServices services, RunRequest request, RunObserver* observer)

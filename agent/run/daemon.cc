@@ -21,6 +21,7 @@ namespace {
 /// tick metric proves that it lives.
 constexpr auto kTick = 10s;
 constexpr auto kSweepEvery = 1h;
+constexpr auto kMeasureEvery = 5min;
 /// Runs looked at per target: enough for every retry of a slot.
 constexpr std::size_t kHistory = 200;
 
@@ -75,6 +76,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Impl> {
   std::map<std::pair<std::string, std::string>, TimePoint> known_since_;
   DaemonState state_;
   SteadyPoint swept_at_{};
+  SteadyPoint measured_at_{};
   bool stopping_ = false;
 };
 
@@ -149,6 +151,7 @@ void Daemon::Impl::start(const DueSchedule& due) {
   asio::co_spawn(executor_, carry_out(coordinator, due.target),
                  [self, target = due.target](std::exception_ptr error) {
                    self->running_.erase(target);
+                   self->measured_at_ = {};
                    self->wake_.cancel();
                    if (!error) return;
                    try {
@@ -204,6 +207,10 @@ asio::awaitable<void> Daemon::Impl::run() {
       if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
       start_due();
       state_.last_tick = clock_.now();
+      if (clock_.steady_now() - measured_at_ > kMeasureEvery) {
+        state_.leftover_bytes = leftover_bytes(store_, config_.agent, clock_.now());
+        measured_at_ = clock_.steady_now();
+      }
     }
     wake_.expires_after(kTick);
     co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));

@@ -5,6 +5,7 @@
 
 #include "agent/base/files.h"
 #include "agent/config/plugin_check.h"
+#include "agent/report/issue_directory.h"
 #include "agent/run/workspace.h"
 #include "agent/schedule/cron.h"
 
@@ -37,8 +38,9 @@ MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
   return row;
 }
 
-/// Bytes on disk of runs that have ended and were not kept on purpose.
-std::uint64_t leftovers(Store& store, const AgentOptions& options, TimePoint now) {
+}  // namespace
+
+std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoint now) {
   const auto entries = store.ledger();
   if (!entries) return 0;
   std::uint64_t bytes = 0;
@@ -48,8 +50,6 @@ std::uint64_t leftovers(Store& store, const AgentOptions& options, TimePoint now
   }
   return bytes;
 }
-
-}  // namespace
 
 Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins, Store& store,
                                     const Clock& clock, const DaemonState& state) {
@@ -80,12 +80,14 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   for (const ByteCount& row : counters.bytes) {
     input.bytes.push_back({row.target, row.read, row.restored});
   }
-  RAD_TRY(const std::vector<IssueState> issues, store.list_issues());
-  for (const IssueState& issue : issues) {
-    if (issue.open) input.open_issues.push_back({issue.target, issue.depth});
+  for (const ReporterConfig& reporter : config.reporters) {
+    if (reporter.kind != "issue_directory") continue;
+    RAD_TRY(const std::vector<IssueChange> issues,
+            IssueDirectory(reporter.issue_directory.path).open_issues());
+    for (const IssueChange& issue : issues) input.open_issues.push_back({issue.target, issue.depth});
   }
   if (const auto free = free_bytes(config.agent.scratch_dir)) input.scratch_free_bytes = *free;
-  input.leftover_bytes = leftovers(store, config.agent, clock.now());
+  input.leftover_bytes = state.leftover_bytes;
   return input;
 }
 

@@ -13,10 +13,15 @@ namespace rad {
 struct DaemonState {
   std::optional<TimePoint> last_tick;
   bool config_reload_ok = true;
+  std::uint64_t leftover_bytes = 0;  ///< see leftover_bytes()
 };
 
-/// Everything a scrape tells, read from the store anew, so that runs of `rad-agent run` beside the
-/// daemon are in it too. \return the store's error.
+/// Bytes on disk of runs that have ended and were not kept on purpose. Walks what is left, so the
+/// caller asks now and then, not at each scrape.
+std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoint now);
+
+/// Everything a scrape tells, read from the store and the issue directories anew, so that runs of
+/// `rad-agent run` beside the daemon and issues closed by hand are in it too. \return the store's error.
 Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins, Store& store,
                                     const Clock& clock, const DaemonState& state);
 

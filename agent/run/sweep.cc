@@ -53,8 +53,6 @@ void end_interrupted(RunReport report, Store& store, const Clock& clock,
   if (!cleaned) result.problems.push_back(cleaned.error().message);
   mark_interrupted(report, clock.now());
   set_cleanup(report, cleaned);
-  const Status written = store.end_run(report);
-  if (!written) result.problems.push_back(written.error().message);
   for (const auto& reporter : reporters) {
     const Status told = reporter->report(report, proved ? *proved : std::optional<TimePoint>{});
     if (told) continue;
@@ -62,6 +60,8 @@ void end_interrupted(RunReport report, Store& store, const Clock& clock,
                                           told.error().message));
     (void)store.count_report_error(reporter->name());
   }
+  const Status written = store.end_run(report);
+  if (!written) result.problems.push_back(written.error().message);
   result.interrupted.push_back(std::move(report));
 }
 
