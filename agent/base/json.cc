@@ -1,5 +1,7 @@
 #include "agent/base/json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <boost/json/stream_parser.hpp>
@@ -26,6 +28,16 @@ Error missing_error(std::string_view key) {
 const bj::value* find(const bj::object& object, std::string_view key) {
   const bj::value* value = object.if_contains(key);
   return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+/// Whether every number can be written again: 1e999 is read as infinite, which JSON cannot say.
+bool finite(const bj::value& value) {
+  if (const double* number = value.if_double()) return std::isfinite(*number);
+  if (const bj::array* array = value.if_array()) return std::ranges::all_of(*array, finite);
+  const bj::object* object = value.if_object();
+  return object == nullptr || std::ranges::all_of(*object, [](const bj::key_value_pair& member) {
+           return finite(member.value());
+         });
 }
 
 void write_pretty(const bj::value& value, const std::string& indent, std::string& out);
@@ -76,7 +88,9 @@ Result<bj::value> parse(std::string_view text, std::string_view what, Reason rea
   if (code) {
     return fail(reason, fmt::format("{} is not JSON: {} at byte {}", what, code.message(), read));
   }
-  return parser.release();
+  bj::value value = parser.release();
+  if (!finite(value)) return fail(reason, fmt::format("{} holds a number out of range", what));
+  return value;
 }
 
 Result<std::string> get_string(const bj::object& object, std::string_view key,
