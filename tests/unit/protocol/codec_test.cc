@@ -1,5 +1,6 @@
 #include "plugins/protocol/codec.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -80,6 +81,16 @@ TEST(Decode, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(decode(std::string(500'000, '[')));
   EXPECT_FALSE(decode(R"({"jsonrpc":"2.0","id":1,"method":"a","params":{"x":)" +
                       std::string(1000, '[') + std::string(1000, ']') + "}}"));
+}
+
+TEST(Decode, RefusesANumberThatCannotBeWrittenAgain) {
+  for (const char* number : {"1e999", "-1e999", "[{\"y\":8.640E504}]"}) {
+    BadLine answer;
+    EXPECT_FALSE(decode(
+        fmt::format(R"({{"jsonrpc":"2.0","method":"a","params":{{"x":{}}}}})", number), &answer))
+        << number;
+    EXPECT_EQ(answer.code, kParseError);
+  }
 }
 
 TEST(Decode, RefusesALineThatIsTooLong) {
