@@ -26,15 +26,20 @@ constexpr const char* kRelations =
     "order by 2";
 
 // Keys whose order the host's C library decides, and decides anew with its version.
+// Keys whose order the host's libraries decide, and may decide anew with their next version. "C" in
+// all its spellings never changes, nor does what PostgreSQL itself provides ('b', 17 and later).
 constexpr const char* kCollations =
     "select count(*) from (select unnest(indcollation::oid[]) as c from pg_index "
     "                      where indexrelid = $1::oid) k "
     "join pg_collation o on o.oid = k.c "
-    "where o.collname not in ('C', 'POSIX', 'ucs_basic') "
+    "where o.collprovider <> 'b' "
+    "  and not (o.collprovider = 'c' and (o.collcollate in ('C', 'POSIX') "
+    "                                     or o.collcollate like 'C.%')) "
     "  and not (o.collprovider <> 'd' and o.collversion is not null "
     "           and o.collversion = pg_collation_actual_version(o.oid)) "
     "  and not (o.collprovider = 'd' and exists (select from pg_database d "
-    "           where d.datname = current_database() and {}))";
+    "           where d.datname = current_database() "
+    "             and (d.datcollate in ('C', 'POSIX') or d.datcollate like 'C.%' or {})))";
 
 enum class Kind { heap, btree };
 
@@ -169,11 +174,11 @@ std::optional<SqlError> check_heap(Connection& connection, Relation& relation,
 }
 
 bool collation_may_differ(Connection& connection, const Relation& relation, int major) {
-  const char* same_version =
-      major >= 15 ? "(d.datcollate in ('C', 'POSIX') or (d.datcollversion is not null and "
-                    "d.datcollversion = pg_database_collation_actual_version(d.oid)))"
-                  : "d.datcollate in ('C', 'POSIX')";
-  const auto rows = connection.query(fmt::format(kCollations, same_version), {relation.oid});
+  const char* same_version = major >= 15 ? "(d.datcollversion is not null and d.datcollversion = "
+                                           "pg_database_collation_actual_version(d.oid))"
+                                         : "false";
+  const auto rows =
+      connection.query(fmt::format(fmt::runtime(kCollations), same_version), {relation.oid});
   return rows && rows->rows.at(0).at(0) != "0";
 }
 

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace rad::postgresql {
 namespace {
@@ -35,9 +36,17 @@ std::optional<Stat> read_stat(pid_t pid) {
   return fields ? std::optional<Stat>(stat) : std::nullopt;
 }
 
+// In a PID namespace with the /proc of another one the numbers mean other processes.
+bool proc_is_ours() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self", error);
+  return !error && self.string() == std::to_string(::getpid());
+}
+
 }  // namespace
 
 std::vector<ProcessId> descendants(pid_t root) {
+  if (!proc_is_ours()) return {};
   std::multimap<pid_t, ProcessId> children;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {

@@ -16,7 +16,8 @@ struct ProcessId {
   std::uint64_t start_time = 0;  ///< clock ticks since boot, field 22 of /proc/PID/stat
 };
 
-/// All descendants of `root`, parents before children, `root` itself not included.
+/// All descendants of `root`, parents before children, `root` itself not included. Nothing when
+/// /proc shows another PID namespace than ours; then the end of the namespace has to do.
 std::vector<ProcessId> descendants(pid_t root);
 
 /// SIGKILL to each that is still the same process.

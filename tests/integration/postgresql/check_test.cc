@@ -185,6 +185,47 @@ TEST(Checks, FindAnIndexOfOtherRows) {
   EXPECT_THAT(outcomes[0].message, HasSubstr("lacks matching index tuple"));
 }
 
+TEST(Checks, ToldApartOrderFromOtherLocales) {
+  RestoredCopy copy;
+  TestRun run(copy, {check("amcheck", {{"heap", false}})});
+  const auto started = run.start();
+  EXPECT_EQ(summary(run.check_one()), "pass");
+  // An index in the order of C, said to be in the order of German.
+  run_sql(
+      started, "app",
+      "create table german (w text collate \"C\");"
+      "insert into german select chr(65 + i % 2 * 32 + i % 26) || i from generate_series(1, 999) i;"
+      "create index german_w on german (w);"
+      "update pg_index set indcollation = (select oid::text::oidvector from pg_collation"
+      "  where collname = 'de-x-icu') where indexrelid = 'german_w'::regclass");
+  EXPECT_EQ(summary(run.check_one()), "fail check_failed app.public.german_w");
+  run_sql(started, "app", "update pg_collation set collversion = '1' where collname = 'de-x-icu'");
+  const CheckOutcome outcome = run.check_one();
+  EXPECT_EQ(summary(outcome), "inconclusive locale_missing app.public.german_w");
+}
+
+TEST(Checks, CannotTellWithoutALocale) {
+  RestoredCopy copy;
+  TestRun run(copy, {check("read_all"), check("row_counts"), check("amcheck")});
+  run_sql(run.start(), "postgres",
+          "update pg_database set datcollate = 'xx_YY.utf8', datctype = 'xx_YY.utf8' "
+          "where datname = 'app'");
+  for (const CheckOutcome& outcome : run.check_all()) {
+    EXPECT_EQ(outcome.reason, Reason::locale_missing) << outcome.message;
+    EXPECT_EQ(outcome.outcome, Outcome::inconclusive);
+  }
+}
+
+TEST(Checks, ReadAllWantsARow) {
+  RestoredCopy copy{RestoredCopy::Odd{}};
+  protocol::CheckSpec allowed = check("read_all", {{"allow_empty", true}});
+  allowed.name = "allowed";
+  TestRun run(copy, {check("read_all"), allowed});
+  run_sql(run.start(), "template1", "delete from public.kept");
+  EXPECT_THAT(summaries(run.check_all()),
+              ElementsAre("read_all: fail check_failed", "allowed: pass"));
+}
+
 TEST(Checks, AmcheckSaysHowMuchItSampled) {
   RestoredCopy copy;
   protocol::CheckSpec again = check("amcheck", {{"sample", "20%"}});

@@ -53,6 +53,29 @@ CheckOutcome TestRun::check_one() {
   return check_all().at(0);
 }
 
+std::string run_sql(const protocol::StartResult& started, const std::string& database,
+                    const std::string& statements) {
+  const bj::object& at = started.endpoint.properties;
+  ChildSpec spec;
+  spec.program = "/usr/lib/postgresql/15/bin/psql";
+  spec.args = {"-XAtq",
+               "-v",
+               "ON_ERROR_STOP=1",
+               "-h",
+               std::string(at.at("socket_dir").as_string()),
+               "-U",
+               std::string(at.at("user").as_string()),
+               "-d",
+               database,
+               "-f",
+               "-"};
+  spec.environment = std::map<std::string, std::string>{
+      {"PGOPTIONS", "-c session_preload_libraries= -c statement_timeout=0"}};
+  const ToolOutput output = run_tool(spec, statements).value();
+  if (!output.status.ok()) throw std::runtime_error("psql: " + output.err);
+  return output.out;
+}
+
 bj::object recover_to(const std::string& kind, const std::string& value) {
   return {{"recover_to", {{"kind", kind}, {"value", value}}}};
 }

@@ -36,6 +36,10 @@ class TestRun {
   protocol::StartResult started_;
 };
 
+/// Does something to a running instance, as its superuser. \return what psql printed
+std::string run_sql(const protocol::StartResult& started, const std::string& database,
+                    const std::string& statements);
+
 /// `recover_to` as an artifact has it.
 boost::json::object recover_to(const std::string& kind, const std::string& value = "");
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "plugins/postgresql/process_tree.h"
 #include "tests/integration/postgresql/run_support.h"
 
 namespace rad::test {
@@ -28,11 +29,11 @@ void expect_nothing_left(const RestoredCopy& copy) {
   EXPECT_TRUE(fs::is_empty(copy.place() / "run"));
 }
 
-/// Waits until the server works on something whose process title holds `text`.
-bool wait_for_process(const std::string& text) {
+/// Waits until a process below the plugin has a title that holds `text`.
+bool wait_for_process(TestRun& run, const std::string& text) {
   for (int i = 0; i < 400; ++i) {
-    for (const std::string& line : processes_with("postgres: ")) {
-      if (line.find(text) != std::string::npos) return true;
+    for (const auto& process : postgresql::descendants(run.driver().pid())) {
+      if (postgresql::process_title(process.pid).find(text) != std::string::npos) return true;
     }
     ::usleep(25'000);
   }
@@ -45,7 +46,7 @@ TEST(Stop, CancelEndsARecoveryThatWaitsForItsArchive) {
                  "/\"$1\" \"$2\" 2>/dev/null");
   TestRun run(copy, {});
   const auto id = run.driver().send("start", {{"artifact", copy.artifact()}});
-  ASSERT_TRUE(wait_for_process("waiting for 000000010000000000000004"));
+  ASSERT_TRUE(wait_for_process(run, "waiting for 000000010000000000000004"));
   run.driver().cancel();
   const auto answer = run.driver().answer(id, 30s);
   ASSERT_TRUE(answer.error.has_value());
@@ -59,7 +60,7 @@ TEST(Stop, CancelEndsALongQuery) {
   TestRun run(copy, {endless_query()});
   run.start();
   const auto id = run.driver().send("check", run.check_params());
-  ASSERT_TRUE(wait_for_process("SELECT"));
+  ASSERT_TRUE(wait_for_process(run, "SELECT"));
   run.driver().cancel();
   const auto answer = run.driver().answer(id, kSoon);
   ASSERT_TRUE(answer.error.has_value());
@@ -74,7 +75,7 @@ TEST(Stop, EndOfInputInMidRecoveryLeavesNothing) {
                  "/\"$1\" \"$2\" 2>/dev/null");
   TestRun run(copy, {});
   run.driver().send("start", {{"artifact", copy.artifact()}});
-  ASSERT_TRUE(wait_for_process("waiting for 000000010000000000000004"));
+  ASSERT_TRUE(wait_for_process(run, "waiting for 000000010000000000000004"));
   run.driver().close_input();
   const auto status = run.driver().wait_for_end(30s);
   ASSERT_TRUE(status.has_value());
@@ -87,7 +88,7 @@ TEST(Stop, EndOfInputInMidQueryLeavesNothing) {
   TestRun run(copy, {endless_query()});
   run.start();
   run.driver().send("check", run.check_params());
-  ASSERT_TRUE(wait_for_process("SELECT"));
+  ASSERT_TRUE(wait_for_process(run, "SELECT"));
   run.driver().close_input();
   const auto status = run.driver().wait_for_end(kSoon);
   ASSERT_TRUE(status.has_value());
@@ -101,7 +102,7 @@ TEST(Stop, DeathOfTheServerInMidCheckIsNotTheBackupsFault) {
                      check("page_checksums", {{"scope", "all"}})});
   const auto started = run.start();
   const auto id = run.driver().send("check", run.check_params());
-  ASSERT_TRUE(wait_for_process("SELECT"));
+  ASSERT_TRUE(wait_for_process(run, "SELECT"));
   ::kill(static_cast<pid_t>(started.endpoint.properties.at("pid").as_int64()), SIGKILL);
   const auto answer = run.driver().answer(id, 60s);
   ASSERT_TRUE(answer.result.has_value());
@@ -120,7 +121,7 @@ TEST(Stop, DeathOfTheServerInMidRecoveryIsNotTheBackupsFault) {
                  "/\"$1\" \"$2\" 2>/dev/null");
   TestRun run(copy, {});
   const auto id = run.driver().send("start", {{"artifact", copy.artifact()}});
-  ASSERT_TRUE(wait_for_process("waiting for 000000010000000000000004"));
+  ASSERT_TRUE(wait_for_process(run, "waiting for 000000010000000000000004"));
   std::ifstream file(copy.data() / "postmaster.pid");
   pid_t pid = 0;
   ASSERT_TRUE(file >> pid);
