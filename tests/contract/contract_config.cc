@@ -60,6 +60,7 @@ Config load() {
   const bj::object longest = json::get_object(file, "long").value();
   config.long_request.options = json::get_object(longest, "options").value();
   config.long_request.method = json::get_string(longest, "method").value();
+  config.long_request.params = json::get_object(longest, "params").value();
   config.long_request.must_cancel = json::get_bool(longest, "must_cancel", false).value();
   return config;
 }

@@ -17,7 +17,8 @@ namespace rad::contract {
 struct LongRequest {
   boost::json::object options;  ///< laid over the usual ones
   std::string method;
-  bool must_cancel = false;  ///< it takes so long that only `cancelled` is a right answer
+  boost::json::object params;  ///< of the request, e.g. the artifact of `start`
+  bool must_cancel = false;    ///< it takes so long that only `cancelled` is a right answer
 };
 
 struct Config {
