@@ -1,9 +1,9 @@
-#include <fmt/format.h>
+#include <cstdio>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "agent/base/json.h"
 #include "agent/cli/commands.h"
@@ -55,18 +55,20 @@ int check_config_command(const CommonOptions& common, bool with_plugins) {
     answer["warnings"] = to_json(loaded.warnings);
     answer["targets"] = loaded.config.targets.size();
     answer["schedules"] = schedules;
-    fmt::print("{}", json::pretty(answer));
+    write_out(stdout, json::pretty(answer));
     return loaded.ok() ? kOk : kUsage;
   }
-  fmt::print(stderr, "{}{}", to_text(loaded.warnings, "warning"), to_text(loaded.errors, "error"));
+  write_out(stderr, fmt::format("{}{}", to_text(loaded.warnings, "warning"),
+                                to_text(loaded.errors, "error")));
   if (!loaded.ok()) {
-    fmt::print(stderr, "{} mistake{} in {}\n", loaded.errors.size(),
-               loaded.errors.size() == 1 ? "" : "s", common.config.string());
+    write_out(stderr, fmt::format("{} mistake{} in {}\n", loaded.errors.size(),
+                                  loaded.errors.size() == 1 ? "" : "s", common.config.string()));
     return kUsage;
   }
-  fmt::print("ok: {}: {} targets, {} schedules, {} reporters{}\n", common.config.string(),
-             loaded.config.targets.size(), schedules, loaded.config.reporters.size(),
-             with_plugins ? ", all options known to their plugins" : "");
+  write_out(stdout, fmt::format("ok: {}: {} targets, {} schedules, {} reporters{}\n",
+                                common.config.string(), loaded.config.targets.size(), schedules,
+                                loaded.config.reporters.size(),
+                                with_plugins ? ", all options known to their plugins" : ""));
   return kOk;
 }
 

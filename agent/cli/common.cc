@@ -11,29 +11,34 @@
 
 namespace rad::cli {
 
+void write_out(std::FILE* stream, std::string_view text) noexcept {
+  (void)std::fwrite(text.data(), 1, text.size(), stream);
+  (void)std::fflush(stream);
+}
+
 void print_error(const Error& error) {
-  fmt::print(stderr, "error: {}\n", printable(error.message));
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", printable(error.hint));
+  write_out(stderr, fmt::format("error: {}\n", printable(error.message)));
+  if (!error.hint.empty()) write_out(stderr, fmt::format("hint: {}\n", printable(error.hint)));
 }
 
 void answer_error(const Error& error, const CommonOptions& common) {
   if (!common.json) return;
   boost::json::object answer;
   answer["error"] = to_json(error);
-  fmt::print("{}", json::pretty(answer));
+  write_out(stdout, json::pretty(answer));
 }
 
 std::optional<Config> load_or_explain(const CommonOptions& common) {
   LoadResult loaded = load_config(common.config);
-  fmt::print(stderr, "{}", to_text(loaded.warnings, "warning"));
+  write_out(stderr, to_text(loaded.warnings, "warning"));
   if (!loaded.ok()) {
-    fmt::print(stderr, "{}", to_text(loaded.errors, "error"));
+    write_out(stderr, to_text(loaded.errors, "error"));
     const std::string sum = fmt::format("{} found in {}",
                                         loaded.errors.size() == 1
                                             ? "1 mistake was"
                                             : fmt::format("{} mistakes were", loaded.errors.size()),
                                         common.config.string());
-    fmt::print(stderr, "{}\n", sum);
+    write_out(stderr, fmt::format("{}\n", sum));
     answer_error(fail(Reason::config_invalid, sum, "rad-agent check-config --json lists them"),
                  common);
     return std::nullopt;

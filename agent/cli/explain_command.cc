@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <cstdio>
+
+#include <fmt/format.h>
 
 #include "agent/base/json.h"
 #include "agent/cli/commands.h"
@@ -10,11 +10,11 @@ namespace rad::cli {
 
 int explain_command(const CommonOptions& common, const std::string& key) {
   if (common.json) {
-    fmt::print("{}", json::pretty(option_table_json()));
+    write_out(stdout, json::pretty(option_table_json()));
     return kOk;
   }
   const bool known = key.empty() || explains(key);
-  fmt::print(known ? stdout : stderr, "{}", explain(key));
+  write_out(known ? stdout : stderr, explain(key));
   return known ? kOk : kUsage;
 }
 

@@ -89,7 +89,7 @@ class ForegroundRun {
       if (ec) co_return;
       signal_ = signal;
       show_.finish();
-      fmt::print(stderr, "cancelling the run and cleaning up\n");
+      write_out(stderr, "cancelling the run and cleaning up\n");
       if (coordinator_) {
         coordinator_->cancel(fmt::format("cancelled by signal {}", signal));
       } else {
@@ -123,7 +123,7 @@ class ForegroundRun {
     const std::vector<Diagnostic> mistakes = check_against_plugins(config_, catalog_.schemas);
     if (!mistakes.empty()) {
       for (const auto& [name, error] : catalog_.broken) print_error(error);
-      fmt::print(stderr, "{}", to_text(mistakes, "error"));
+      write_out(stderr, to_text(mistakes, "error"));
       answer_error(fail(Reason::config_invalid, mistakes.front().message,
                         "rad-agent check-config --json lists every mistake"),
                    common_);
@@ -158,7 +158,7 @@ class ForegroundRun {
       }
       if (said != report.error().message) {
         said = report.error().message;
-        fmt::print(stderr, "{}; waiting for it to end\n", said);
+        write_out(stderr, fmt::format("{}; waiting for it to end\n", said));
       }
       pause.expires_after(std::chrono::seconds(1));
       co_await pause.async_wait(kToken);
@@ -178,14 +178,13 @@ class ForegroundRun {
 
   void print(const RunReport& report) const {
     if (common_.json) {
-      fmt::print("{}", render_json(report));
+      write_out(stdout, render_json(report));
     } else if (options_.format == "markdown") {
-      fmt::print("{}", render_markdown(report));
+      write_out(stdout, render_markdown(report));
     } else {
-      fmt::print("{}",
-                 render_terminal(report, terminal_style(STDOUT_FILENO, common_.allow_colour)));
+      write_out(stdout,
+                render_terminal(report, terminal_style(STDOUT_FILENO, common_.allow_colour)));
     }
-    std::fflush(stdout);
   }
 
   Config config_;

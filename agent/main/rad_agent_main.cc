@@ -1,12 +1,13 @@
 // rad-agent: the daemon, and the same run in the foreground.
 
-#include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "agent/base/log.h"
 #include "agent/cli/commands.h"
@@ -24,12 +25,16 @@ std::string user_name() {
 
 constexpr const char* kExitStatuses =
     "Exit status: 0 pass, or the question was answered; 1 fail: the backup is at fault; 2 usage or "
-    "configuration; 3 inconclusive: it could not be told; 6 cancelled; 7 passed but cleanup failed, "
+    "configuration; 3 inconclusive: it could not be told; 6 cancelled; 7 passed but cleanup "
+    "failed, "
     "so data is left on the host; 130 interrupted.";
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Plugins die while they are written to, and readers of our output go away: that is told by
+  // EPIPE.
+  ::signal(SIGPIPE, SIG_IGN);
   cli::CommonOptions common;
   cli::RunOptions run;
   std::error_code ec;
@@ -48,15 +53,15 @@ int main(int argc, char** argv) {
   app.add_flag("--json", common.json, "One JSON object on stdout, every field present");
 
   std::string depth = "restore";
-  auto* run_app = app.add_subcommand("run", "Test the backups of one target now, in the foreground");
+  auto* run_app =
+      app.add_subcommand("run", "Test the backups of one target now, in the foreground");
   run_app->footer(kExitStatuses);
   run_app->add_option("target", run.target, "Name of the target")->required();
   run_app->add_option("--depth,-d", depth, "How far to go")
       ->check(CLI::IsMember({"inspect", "verify", "restore"}))
       ->capture_default_str();
   run_app->add_option("--backup", run.backup, "Name of a backup, or 'latest'");
-  run_app->add_option("--recover-to", run.recover_to,
-                      "latest, immediate, time=…, lsn=… or name=…");
+  run_app->add_option("--recover-to", run.recover_to, "latest, immediate, time=…, lsn=… or name=…");
   run_app->add_option("--reason", run.note, "Why, for the record");
   run_app->add_option("--format", run.format, "How the result is printed")
       ->check(CLI::IsMember({"terminal", "json", "markdown"}))
@@ -79,7 +84,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "error: {}\nhint: rad-agent --help\n", error.what());
+    cli::write_out(stderr, fmt::format("error: {}\nhint: rad-agent --help\n", error.what()));
     return cli::kUsage;
   }
   log::init(log::Level::info);

@@ -1,14 +1,13 @@
 #include "agent/main/serve.h"
 
-#include <fmt/format.h>
-#include <signal.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <signal.h>
 
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
@@ -51,7 +50,7 @@ class Service {
     for (const auto& [name, error] : catalog_.broken) log::error(error.message);
     const std::vector<Diagnostic> mistakes = check_against_plugins(config_, catalog_.schemas);
     if (!mistakes.empty()) {
-      fmt::print(stderr, "{}", to_text(mistakes, "error"));
+      cli::write_out(stderr, to_text(mistakes, "error"));
       exit_ = cli::kUsage;
       co_return Status{};
     }
@@ -75,7 +74,7 @@ class Service {
     const bool is_v6 = address->host.find(':') != std::string::npos;
     RAD_TRY(const asio::ip::tcp::endpoint endpoint,
             resolve_listen_address(fmt::format("{}{}{}:{}", is_v6 ? "[" : "", address->host,
-                                             is_v6 ? "]" : "", address->port)));
+                                               is_v6 ? "]" : "", address->port)));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), endpoint,
         [&daemon](const HttpRequest& request) { return answer(daemon, request); });

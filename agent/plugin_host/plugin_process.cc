@@ -127,6 +127,10 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
   LogHandler on_log_;
   Tail log_;
   bool alive() const noexcept { return alive_; }
+  std::optional<Error> early_end() const {
+    if (alive_ || input_closed_) return std::nullopt;
+    return broken_ ? *broken_ : end_error();
+  }
   int pid() const noexcept { return pid_; }
 
  private:
@@ -186,7 +190,8 @@ Error PluginProcess::Impl::end_error() const {
     status = ExitStatus{0, status.code - 128};
   }
   Error error = fail(Reason::plugin_crashed,
-                     fmt::format("plugin '{}' ended during '{}' with {}", command_.name,
+                     fmt::format("plugin '{}' ended {} '{}' with {}", command_.name,
+                                 calling_ ? "during" : "after",
                                  method_.empty() ? "start" : method_, status.text()),
                      "its last words are in the run's log; if it was not killed by hand, report it");
   error.detail = printable(log_.text(), 4000);
@@ -438,6 +443,7 @@ asio::awaitable<void> PluginProcess::stop(std::chrono::milliseconds patience) {
   return impl_->stop(patience);
 }
 void PluginProcess::kill() noexcept { impl_->kill(); }
+std::optional<Error> PluginProcess::early_end() const { return impl_->early_end(); }
 std::string PluginProcess::captured_log() const { return impl_->log_.text(); }
 
 }  // namespace rad

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/base/error.h"
@@ -60,6 +61,9 @@ class PluginProcess {
   const std::string& name() const noexcept;
   int pid() const noexcept;  ///< of the launcher
   bool alive() const noexcept;
+  /// Why it ended although nobody had told it to, e.g. while no request was running; nothing while
+  /// it runs or once stop() was called.
+  std::optional<Error> early_end() const;
   void on_progress(ProgressHandler handler);
   void on_log(LogHandler handler);
 
