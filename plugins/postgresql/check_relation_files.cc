@@ -67,7 +67,7 @@ CheckOutcome check_relation_files(const protocol::CheckSpec& spec, CheckEnv& env
   CheckOutcome outcome = pass(spec, Proof::metadata, "every relation has its files");
   if (!found.lines.empty()) {
     outcome =
-        from_error(spec, fail(Reason::check_failed, found.lines.front(), "", found.first_object));
+        from_error(spec, fail(Reason::missing_object, found.lines.front(), "", found.first_object));
     add_details(outcome, std::move(found.lines));
   } else if (trouble) {
     outcome = from_error(spec, *trouble);

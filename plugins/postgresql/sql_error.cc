@@ -30,6 +30,17 @@ Reason resource_reason(std::string_view sqlstate) {
   return Reason::host_unfit;
 }
 
+/// The relation's path in "invalid page in block 45 of relation base/16384/16408": what the server
+/// says of a page whose checksum or header is wrong. "" for every other text.
+std::string invalid_page_path(std::string_view text) {
+  constexpr std::string_view kRelation = " of relation ";
+  if (!has(text, "invalid page in block ")) return {};
+  const std::size_t at = text.find(kRelation);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = text.substr(at + kRelation.size());
+  return printable(rest.substr(0, rest.find_first_of(" \n;")), 300);
+}
+
 }  // namespace
 
 Reason sql_reason(const SqlError& error) {
@@ -43,6 +54,7 @@ Reason sql_reason(const SqlError& error) {
   if (state.starts_with("53")) return resource_reason(state);
   if (has(text, "No space left on device")) return Reason::scratch_full;
   if (has(text, "Input/output error")) return Reason::host_unfit;
+  if (state == "XX001" && !invalid_page_path(text).empty()) return Reason::checksum_mismatch;
   if (state == "XX000" || state == "XX001" || state == "XX002" || state == "58P01") {
     return Reason::check_failed;
   }
@@ -65,7 +77,9 @@ std::string sql_text(const SqlError& error) {
 Error sql_failure(const SqlError& error, std::string_view doing, std::string object) {
   Error result =
       fail(sql_reason(error), fmt::format("{}: {}", doing, sql_text(error)), "", std::move(object));
-  if (result.reason == Reason::library_missing) {
+  if (result.reason == Reason::checksum_mismatch) {
+    result.object = invalid_page_path(error.message);
+  } else if (result.reason == Reason::library_missing) {
     result.hint = "install the package of that library for this major version on this host";
   } else if (result.reason == Reason::locale_missing) {
     result.hint = "generate the locale on this host (Debian: dpkg-reconfigure locales)";

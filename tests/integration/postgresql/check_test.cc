@@ -150,7 +150,7 @@ TEST(Checks, FindADamagedPage) {
   EXPECT_THAT(summaries(outcomes),
               ElementsAre("page_checksums: fail checksum_mismatch " + fact("odd_name"),
                           "all_pages: fail checksum_mismatch " + fact("odd_name"),
-                          "read_all: fail check_failed app.shop.Odd.Name"));
+                          "read_all: fail checksum_mismatch " + fact("odd_name")));
   EXPECT_THAT(outcomes[0].message, HasSubstr("block 0"));
 }
 
@@ -169,7 +169,7 @@ TEST(Checks, FindARelationWithoutItsFile) {
   TestRun run(copy, {check("relation_files"), check("read_all")});
   run.start();
   EXPECT_THAT(summaries(run.check_all()),
-              ElementsAre("relation_files: fail check_failed app.shop.Odd.Name",
+              ElementsAre("relation_files: fail missing_object app.shop.Odd.Name",
                           "read_all: fail check_failed app.shop.Odd.Name"));
 }
 

@@ -13,7 +13,9 @@ struct Case {
 
 TEST(SqlReason, TellsTheBackupFromTheHost) {
   for (const Case& row : {
-           Case{"XX001", "invalid page in block 0 of relation base/5/6", Reason::check_failed},
+           Case{"XX001", "invalid page in block 0 of relation base/5/6",
+                Reason::checksum_mismatch},
+           Case{"XX001", "unexpected chunk number 3", Reason::check_failed},
            Case{"XX002", "item order invariant violated", Reason::check_failed},
            Case{"XX000", "cache lookup failed for type 5", Reason::check_failed},
            Case{"58P01", "could not open file \"base/5/6\": No such file or directory",
