@@ -36,9 +36,11 @@ class Pinner {
     if (!result_.maybe_offline) {
       const auto start = result_.start();
       if (!start) return bad_name();
+      RAD_CHECK(compare_stops());
       RAD_CHECK(pin_wal(result_, *start, request_.options.recover_to));
     }
     find_end_time();
+    RAD_CHECK(check_target());
     return std::move(result_);
   }
 
@@ -97,17 +99,23 @@ class Pinner {
     for (std::size_t i = 0; i < partitions.size(); i += step) {
       objects.push_back(partitions[i].object);
     }
-    std::size_t small = 0;
+    // Older WAL may be encrypted to a key that was retired since, and nobody needs it.
     for (const auto& [timeline, object] : result_.listing.wal.histories) {
-      if (small++ < kSampledWal) objects.push_back(object);
+      if (timeline > result_.timeline()) objects.push_back(object);
     }
+    const auto& start = result_.chosen.backup.name.start;
     for (const auto& [name, object] : result_.listing.wal.backup_histories) {
-      if (name.starts_with(to_string(result_.chosen.backup.name.start))) objects.push_back(object);
+      if (name.starts_with(to_string(start))) objects.push_back(object);
     }
-    const auto& segments = result_.listing.wal.segments;
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-      if (i >= kSampledWal && i + kSampledWal < segments.size()) continue;
-      objects.push_back({wal_key(segments[i].name), segments[i].size, segments[i].modified});
+    std::vector<const WalObject*> needed;
+    for (const auto& segment : result_.listing.wal.segments) {
+      const bool behind =
+          std::pair(segment.name.log, segment.name.seg) >= std::pair(start.log, start.seg);
+      if (segment.name.timeline >= start.timeline && behind) needed.push_back(&segment);
+    }
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (i >= kSampledWal && i + kSampledWal < needed.size()) continue;
+      objects.push_back({wal_key(needed[i]->name), needed[i]->size, needed[i]->modified});
     }
     std::erase_if(objects, [](const auto& object) { return object.size == 0; });
     return objects;
@@ -116,8 +124,11 @@ class Pinner {
   Status check_keys() {
     std::vector<ObjectSample> samples;
     for (const auto& object : objects_to_sample()) {
-      RAD_TRY(auto head, read_sample(storage_, object));
-      samples.push_back(std::move(head));
+      auto sample = read_sample(storage_, object);
+      // Gone since it was listed: whoever needs it will say so.
+      if (!sample && sample.error().reason == Reason::missing_object) continue;
+      if (!sample) return std::move(sample).error();
+      samples.push_back(*std::move(sample));
     }
     const bool encrypted = std::any_of(samples.begin(), samples.end(), [](const auto& sample) {
       return sample.format == ObjectFormat::openpgp ||
@@ -229,6 +240,44 @@ class Pinner {
     result_.segment_bytes = head->segment_bytes;
     result_.wal_system_identifier = head->system_identifier;
     return {};
+  }
+
+  /// The sentinel and the ".backup" object tell of one and the same end.
+  Status compare_stops() const {
+    if (!result_.history || !result_.history->stop) return {};
+    const Lsn stop = *result_.history->stop;
+    const auto named = segment_number(result_.chosen.sentinel.stop_segment, result_.segment_bytes);
+    // PostgreSQL counts the first byte of a segment to the one before, in names only.
+    const bool same = named && (*named == stop / result_.segment_bytes ||
+                                *named == (stop - 1) / result_.segment_bytes);
+    if (same) return {};
+    const auto& key = result_.chosen.backup.sentinel->key;
+    return fail(
+        Reason::metadata_invalid,
+        fmt::format("sentinel '{}' says that the backup ends in segment {}, the .backup object "
+                    "says at {}",
+                    key, to_string(result_.chosen.sentinel.stop_segment), format_lsn(stop)),
+        "the sentinel is of another backup; take a new base backup", key);
+  }
+
+  /// The server would refuse a target before the backup's end, and the backup would be blamed.
+  Status check_target() const {
+    const RecoverTo& target = request_.options.recover_to;
+    std::string end;
+    if (target.kind == "lsn") {
+      const auto stop = result_.stop();
+      if (stop && parse_lsn(target.value).value_or(0) < *stop) end = format_lsn(*stop);
+    } else if (target.kind == "time" && !result_.finished_by_sentinel && result_.finished_at) {
+      const auto time = parse_time(target.value);
+      if (time && *time + std::chrono::seconds(1) <= *result_.finished_at) {
+        end = format_rfc3339(*result_.finished_at);
+      }
+    }
+    if (end.empty()) return {};
+    return fail(Reason::config_invalid,
+                fmt::format("recover_to is {}={}, but backup '{}' is consistent only from {} on",
+                            target.kind, target.value, result_.name(), end),
+                "set restore.backup to an older one, or choose a later target");
   }
 
   void find_end_time() {

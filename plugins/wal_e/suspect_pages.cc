@@ -99,21 +99,27 @@ SuspectJudge::SuspectJudge(const std::vector<SuspectPage>& suspects,
       entry.file = *file;
       entry.judged = file->fork == Fork::init || !unlogged.contains(file->relation);
     }
-    if (entry.judged) by_relation_.emplace(entry.file.relation, entries_.size());
+    if (entry.judged) {
+      const bool is_map = entry.file.fork == Fork::fsm || entry.file.fork == Fork::vm;
+      by_block_[{entry.file.relation, entry.file.fork, page.block}] = entries_.size();
+      by_relation_.emplace(entry.file.relation, entries_.size());
+      if (is_map || page.partial) lenient_.emplace(entry.file.relation, entries_.size());
+    }
     entries_.push_back(std::move(entry));
   }
 }
 
 void SuspectJudge::refer(const RelationFile& file, std::uint64_t block) {
-  const auto [first, last] = by_relation_.equal_range(file.relation);
+  if (const auto found = by_block_.find({file.relation, file.fork, block});
+      found != by_block_.end()) {
+    entries_[found->second].replayed = true;
+  }
+  const auto [first, last] = lenient_.equal_range(file.relation);
   for (auto at = first; at != last; ++at) {
     Entry& entry = entries_[at->second];
     const bool is_map = entry.file.fork == Fork::fsm || entry.file.fork == Fork::vm;
-    if (entry.file.fork == file.fork && entry.page.block == block) entry.replayed = true;
     // A file that ends inside a page was being extended: whatever is written behind it counts.
-    const bool extended =
-        entry.page.partial && entry.file.fork == file.fork && block >= entry.page.block;
-    if (is_map || extended) entry.excused = true;
+    if (is_map || (entry.file.fork == file.fork && block >= entry.page.block)) entry.excused = true;
   }
 }
 

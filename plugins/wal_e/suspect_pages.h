@@ -64,6 +64,12 @@ class SuspectJudge {
     bool excused = false;   ///< by relation, database or map rule
     bool replayed = false;  ///< by a reference to the block
   };
+  struct Block {
+    RelationId relation;
+    Fork fork = Fork::main;
+    std::uint64_t block = 0;
+    friend auto operator<=>(const Block&, const Block&) = default;
+  };
   void refer(const RelationFile& file, std::uint64_t block);
   void excuse_relation(const RelationId& relation);
   void excuse_database(std::uint32_t database);
@@ -71,7 +77,10 @@ class SuspectJudge {
   void feed_paths(std::string_view text);
 
   std::vector<Entry> entries_;
+  std::map<Block, std::size_t> by_block_;
   std::multimap<RelationId, std::size_t> by_relation_;
+  /// Maps and partial pages, which a reference to another block may excuse.
+  std::multimap<RelationId, std::size_t> lenient_;
   std::uint64_t dropped_ = 0;
 };
 

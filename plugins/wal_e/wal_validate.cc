@@ -132,7 +132,7 @@ class Chain {
   /// A fault counts when a second read has seen it too.
   Status decode_twice(const WalStep& step) {
     auto first = decode_one(step);
-    if (first || info(first.error().reason).blame != Blame::backup) return first;
+    if (first || !worth_reading_again(first.error())) return first;
     auto second = decode_one(step);
     if (second) note_not_repeated(first.error());
     return second;
@@ -190,7 +190,8 @@ class Chain {
                          at_,
                          options_.major};
     // A later window begins with the last record of the one before, already shown.
-    const bool shown = at_ < options_.stop && options_.on_record;
+    const bool shown = options_.on_record && at_ < options_.stop &&
+                       options_.show_from < mark * path_.segment_bytes;
     const std::function<void(std::string_view)> line =
         shown ? [this](std::string_view text) { show(text); }
               : std::function<void(std::string_view)>();

@@ -31,6 +31,7 @@ struct ChainOptions {
   std::filesystem::path directory;      ///< scratch for a few segments; made and removed here
   Lsn start = 0;                        ///< where a record begins; in path.first
   Lsn stop = 0;                         ///< records before it are shown to `on_record`; 0: none
+  Lsn show_from = 0;                    ///< windows that end before it are not shown
   std::uint64_t system_identifier = 0;  ///< 0: taken from the first segment
   unsigned parallel = 1;                ///< segments decoded at once
   /// One line of pg_waldump for each record that begins before `stop`.
