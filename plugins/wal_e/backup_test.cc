@@ -9,6 +9,7 @@
 
 #include "agent/base/files.h"
 #include "agent/base/text.h"
+#include "plugins/wal_e/confirmed_read.h"
 #include "plugins/wal_e/data_directory.h"
 #include "plugins/wal_e/suspect_pages.h"
 
@@ -17,27 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kLargestMember = 1610612736;  // WAL-E fails to push a larger file
-
-/// Whether reading the same object again can tell a broken store from a broken host.
-bool worth_a_second_read(Reason reason) {
-  switch (reason) {
-    case Reason::decrypt_failed:
-    case Reason::decompress_failed:
-    case Reason::truncated:
-    case Reason::checksum_mismatch:
-    case Reason::metadata_invalid:
-    case Reason::key_unavailable:
-      return true;
-    default:
-      return false;
-  }
-}
-
 class BackupTest {
  public:
   BackupTest(const TestRequest& request, PinnedBackup& pinned)
-      : request_(request), storage_(request.storage), pinned_(pinned) {}
+      : request_(request),
+        storage_(request.storage),
+        pinned_(pinned),
+        reader_(request.storage, request.context, request.options.parallel, pinned) {}
 
   Result<ReadEvidence> verify() {
     RAD_CHECK(read(ReadOptions{}));
@@ -86,14 +73,6 @@ class BackupTest {
     request_.on_progress(done, std::max(done, total), note);
   }
 
-  DecodeContext context_for(std::size_t objects) const {
-    DecodeContext context = request_.context;
-    const auto at_once =
-        std::min<std::size_t>(request_.options.parallel, std::max<std::size_t>(1, objects));
-    context.decoders = std::max(1U, request_.options.parallel / static_cast<unsigned>(at_once));
-    return context;
-  }
-
   Status make_targets(const ReadOptions& options) const {
     std::error_code code;
     fs::create_directories(options.target, code);
@@ -108,107 +87,21 @@ class BackupTest {
                             code.message()));
   }
 
-  /// One pass over the partitions.
-  Result<BaseBackupContent> pass(ReadOptions options) const {
-    options.parallel = request_.options.parallel;
-    options.max_member_bytes = kLargestMember;
-    options.keep_going = options.target.empty();
-    const auto context = context_for(options.partitions.size());
-    return read_base_backup(storage_, context, options);
-  }
-
   Status read(ReadOptions options) {
     wal_counts_ = options.target.empty();
-    for (const auto& partition : pinned_.chosen.backup.partitions) {
-      options.partitions.push_back(partition.object);
-    }
     options.on_progress = [this](std::uint64_t done) { progress(done, "base backup"); };
-    for (int attempt = 0;; ++attempt) {
-      auto content = pass(options);
-      std::vector<Error> faults;
-      if (content) {
-        evidence_.content = *std::move(content);
-        faults = evidence_.content.faults;
-      } else {
-        if (info(content.error().reason).blame != Blame::backup &&
-            content.error().reason != Reason::key_unavailable) {
-          return whose_fault(std::move(content).error());
-        }
-        faults.push_back(std::move(content).error());
-      }
-      if (faults.empty()) break;
-      const bool repeated = attempt > 0 || confirm(faults);
-      if (repeated) return first_of(std::move(faults));
-      // The first pass is worthless now: members are missing in it.
-      if (!options.target.empty()) {
-        RAD_CHECK(remove_tree(options.target));
-        RAD_CHECK(remove_tree(request_.scratch / "tablespaces"));
-        RAD_CHECK(make_targets(options));
-      }
-    }
+    const auto start_over = [&]() -> Status {
+      if (options.target.empty()) return {};
+      RAD_CHECK(remove_tree(options.target));
+      RAD_CHECK(remove_tree(request_.scratch / "tablespaces"));
+      return make_targets(options);
+    };
+    RAD_TRY(evidence_.content, reader_.read(options, start_over));
+    evidence_.findings = reader_.findings();
     evidence_.bytes_read += evidence_.content.stored_bytes;
     progress(evidence_.bytes_read, "base backup");
     note_links();
     return {};
-  }
-
-  /// Reads each object at fault once more. \return whether at least one fault was seen again; those
-  /// that were not are dropped from the list and noted.
-  bool confirm(std::vector<Error>& faults) {
-    std::vector<Error> confirmed;
-    for (Error& fault : faults) {
-      if (!worth_a_second_read(fault.reason) || fault.object.empty() || again(fault)) {
-        confirmed.push_back(std::move(fault));
-        continue;
-      }
-      evidence_.findings.push_back(
-          {"read_error_not_repeated",
-           fmt::format(
-               "a first read failed ({}), a second one did not: look at the storage and this "
-               "host's memory",
-               fault.message),
-           fault.object});
-    }
-    const bool any = !confirmed.empty();
-    if (any) faults = std::move(confirmed);
-    return any;
-  }
-
-  bool again(const Error& fault) const {
-    const auto& partitions = pinned_.chosen.backup.partitions;
-    const auto partition = std::find_if(partitions.begin(), partitions.end(), [&](const auto& p) {
-      return p.object.key == fault.object;
-    });
-    if (partition == partitions.end()) return true;
-    ReadOptions options;
-    options.partitions.push_back(partition->object);
-    auto content = pass(options);
-    return !content || !content->faults.empty();
-  }
-
-  /// An object that is gone may have been removed on purpose, with its backup.
-  Error whose_fault(Error error) const {
-    if (error.reason == Reason::missing_object) {
-      const auto sentinel = storage_.stat(sentinel_key(pinned_.name()));
-      if (!sentinel && sentinel.error().reason == Reason::missing_object) {
-        error.reason = Reason::backup_removed;
-        error.message = fmt::format("backup '{}' was removed while it was read: {}", pinned_.name(),
-                                    error.message);
-        error.hint = "retention has deleted it; the next run takes the newest backup";
-        error.retryable = true;
-      }
-      return error;
-    }
-    return pinned_.keys.judge(std::move(error), storage_);
-  }
-
-  Error first_of(std::vector<Error> faults) const {
-    Error first = whose_fault(std::move(faults.front()));
-    for (std::size_t i = 1; i < faults.size(); ++i) {
-      if (!first.detail.empty()) first.detail += '\n';
-      first.detail += "also: " + whose_fault(std::move(faults[i])).message;
-    }
-    return first;
   }
 
   void note_links() {
@@ -310,8 +203,10 @@ class BackupTest {
   }
 
   Status chain(const WalPath& path, const ChainOptions& options) {
-    auto result = validate_chain(storage_, context_for(path.steps.size()), path, options);
-    if (!result) return whose_fault(std::move(result).error());
+    const auto context =
+        context_for(request_.context, request_.options.parallel, path.steps.size());
+    auto result = validate_chain(storage_, context, path, options);
+    if (!result) return reader_.whose_fault(std::move(result).error());
     evidence_.bytes_read += result->stored_bytes;
     evidence_.findings.insert(evidence_.findings.end(), result->findings.begin(),
                               result->findings.end());
@@ -440,13 +335,14 @@ class BackupTest {
   }
 
   Result<ReadEvidence> finish() {
-    if (!faults_.empty()) return first_of(std::move(faults_));
+    if (!faults_.empty()) return reader_.first_of(std::move(faults_));
     return std::move(evidence_);
   }
 
   const TestRequest& request_;
   object_store::Storage& storage_;
   PinnedBackup& pinned_;
+  ConfirmedRead reader_;
   ReadEvidence evidence_;
   std::vector<Error> faults_;
   std::optional<fs::path> waldump_;

@@ -168,6 +168,38 @@ TEST_F(Fault, OfAnObjectThatVanishesAloneIsTheStores) {
   EXPECT_EQ(result.error().object, kPartition);
 }
 
+TEST_F(Fault, OfATargetBeforeTheBackupsEndIsTheConfigurations) {
+  EXPECT_EQ(verify({{"recover_to", "lsn=0/5000030"}}).reason, Reason::config_invalid);
+  EXPECT_EQ(verify({{"recover_to", "time=2026-11-20T18:44:40Z"}}).reason, Reason::config_invalid);
+  EXPECT_EQ(verify({{"recover_to", "lsn=0/5011950"}}).reason, Reason::internal_error);
+}
+
+TEST_F(Fault, OfASentinelWithAnotherEndIsTheSentinels) {
+  auto text = store_.read(kSentinel);
+  text.replace(text.find("000000010000000000000005"), 24, "000000010000000000000006");
+  store_.write(kSentinel, text);
+  const auto error = verify();
+  EXPECT_EQ(error.reason, Reason::metadata_invalid);
+  EXPECT_EQ(error.object, kSentinel);
+}
+
+TEST_F(Fault, OfTheNewestSegmentWhileItIsWrittenIsNone) {
+  PluginProcess plugin(Depth::verify, options());
+  ASSERT_TRUE(plugin.initialize());
+  ASSERT_TRUE(plugin.call<protocol::PreflightResult>("preflight"));
+  const std::string last = "wal_005/000000010000000000000007.lzo";
+  store_.write(last, store_.read(last).substr(0, 5000));
+  const auto result = plugin.call<protocol::ReadResult>("verify");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(test_support::codes(result->findings), Contains("archive_end_moving"));
+}
+
+TEST_F(Fault, OfARetiredKeyInOlderWalDoesNotMatter) {
+  store_.write("wal_005/000000010000000000000001.lzo", std::string(1000, '\x85'));
+  store_.write("wal_005/000000010000000000000002.lzo", std::string(1000, '\x85'));
+  EXPECT_EQ(verify().reason, Reason::internal_error);
+}
+
 TEST_F(Fault, OfConfigurationIsSaidAtOnce) {
   EXPECT_EQ(verify({{"recover_to", "sometime"}}).reason, Reason::config_invalid);
   EXPECT_EQ(verify({{"envdir", "/etc"}}).reason, Reason::config_invalid);
