@@ -298,4 +298,8 @@ Result<DecodedInfo> decode_object(Storage& storage, const ObjectInfo& listed,
   }
 }
 
+bool worth_reading_again(const Error& error) {
+  return blames_content(error) || error.reason == Reason::key_unavailable;
+}
+
 }  // namespace rad::wal_e

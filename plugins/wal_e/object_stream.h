@@ -92,4 +92,8 @@ Result<DecodedInfo> decode_object(object_store::Storage& storage,
                                   const object_store::ObjectInfo& listed,
                                   const DecodeContext& context, const ByteSink& sink);
 
+/// Whether an object must be read once more before the error counts: faults of the content, and
+/// key_unavailable, which gpg says of a damaged packet and of an agent that was killed alike.
+bool worth_reading_again(const Error& error);
+
 }  // namespace rad::wal_e

@@ -243,20 +243,26 @@ Result<WalFetchServer::Answer> WalFetchServer::fetch_segment(const SegmentName& 
 Result<WalFetchServer::Answer> WalFetchServer::fetch_small(const object_store::ObjectInfo* object,
                                                            const std::string& key, int fd) {
   if (object == nullptr) return confirm_absent(key);
-  std::uint64_t total = 0;
-  auto decoded = decode_object(
-      *source_.storage, *object, source_.context, [&](std::span<const std::byte> piece) -> Status {
-        total += piece.size();
-        if (total > kMaxSmallFile) {
-          return fail(Reason::metadata_invalid,
-                      fmt::format("'{}' is larger than {} bytes", key, kMaxSmallFile), "", key);
-        }
-        if (::write(fd, piece.data(), piece.size()) != static_cast<ssize_t>(piece.size())) {
-          return system_error("cannot write a file of the archive");
-        }
-        return {};
-      });
-  if (!decoded) return remember(std::move(decoded).error());
+  std::string content;
+  const auto add = [&](std::span<const std::byte> piece) -> Status {
+    if (content.size() + piece.size() > kMaxSmallFile) {
+      return fail(Reason::metadata_invalid,
+                  fmt::format("'{}' is larger than {} bytes", key, kMaxSmallFile), "", key);
+    }
+    for (const std::byte byte : piece) content += static_cast<char>(byte);
+    return {};
+  };
+  for (int attempt = 0;; ++attempt) {
+    content.clear();
+    auto decoded = decode_object(*source_.storage, *object, source_.context, add);
+    if (decoded) break;
+    if (attempt > 0 || !worth_reading_again(decoded.error())) {
+      return remember(std::move(decoded).error());
+    }
+  }
+  if (::write(fd, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
+    return remember(system_error("cannot write a file of the archive"));
+  }
   return Answer::ok;
 }
 
@@ -271,7 +277,7 @@ Result<UniqueFd> WalFetchServer::decode_ahead(const WalStep& step) {
     auto decoded = decode_segment(*source_.storage, source_.path->object(step), source_.context,
                                   wanted, fd.get());
     if (decoded) return fd;
-    if (attempt > 0 || info(decoded.error().reason).blame != Blame::backup) {
+    if (attempt > 0 || !worth_reading_again(decoded.error())) {
       return std::move(decoded).error();
     }
   }
