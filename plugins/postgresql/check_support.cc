@@ -31,7 +31,7 @@ CheckOutcome from_error(const protocol::CheckSpec& spec, const Error& error) {
 }
 
 Error explain(CheckEnv& env, const SqlError& error, std::string_view doing, std::string object) {
-  if (error.lost && !error.stopped && env.instance != nullptr && !env.instance->running()) {
+  if (error.lost && !error.stopped && env.instance != nullptr && env.instance->is_ending()) {
     return env.instance->why_it_ended();
   }
   return sql_failure(error, doing, printable(object, 300));

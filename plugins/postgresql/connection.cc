@@ -74,11 +74,15 @@ SqlError lost(std::string message) {
   return {.sqlstate = "", .message = std::move(message), .lost = true, .stopped = false};
 }
 
-// A failed connection has no result, so its SQLSTATE is only to be had by its text.
+// A failed connection has no result, so there is no SQLSTATE. "FATAL:  " means that a server has
+// answered; what it says while it stops is as good as no answer.
 SqlError connect_error(PGconn* connection) {
   SqlError error = lost(trimmed(PQerrorMessage(connection)));
   const auto at = error.message.find("FATAL:  ");
-  if (at != std::string::npos) error.message = error.message.substr(at + 8);
+  if (at == std::string::npos) return error;
+  error.message = error.message.substr(at + 8);
+  error.lost = error.message.starts_with("the database system is ") ||
+               error.message.starts_with("terminating connection");
   return error;
 }
 

@@ -287,6 +287,15 @@ bool Instance::running() {
   return !end_;
 }
 
+bool Instance::is_ending() {
+  constexpr std::chrono::milliseconds kStep{50};
+  while (running() && end_patience_.count() > 0) {
+    end_patience_ -= kStep;
+    if (const auto status = server_->wait_for_end(kStep)) end_ = status;
+  }
+  return !running();
+}
+
 Error Instance::why_it_ended() {
   Error error = classify_server_end(log(), end_.value_or(ExitStatus{}), "it was being checked");
   const bool blames_backup = info(error.reason).blame == Blame::backup;

@@ -54,6 +54,9 @@ class Instance {
   Endpoint endpoint() const;
 
   bool running();
+  /// For when a connection was lost: the server may be about to end, since the others are told first.
+  /// Waits for that a few seconds, in all, over the life of the instance.
+  bool is_ending();
   /// Why the server is gone, when running() is false. Blames the backup only if the log does.
   Error why_it_ended();
 
@@ -88,6 +91,7 @@ class Instance {
   std::vector<Finding> findings_;
   std::optional<Server> server_;
   std::optional<ExitStatus> end_;
+  std::chrono::milliseconds end_patience_{5000};
   std::uint64_t replayed_bytes_ = 0;
   std::uint64_t log_start_ = 0;  ///< where the running server's part of the log begins
 };
