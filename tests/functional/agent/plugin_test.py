@@ -120,6 +120,53 @@ class Misbehaviour(AgentTest):
         self.assertNotIn("\x1b", self.host.issue_files()[0].read_text())
 
 
+QUITTER = """#!/bin/sh
+read -r line
+id=$(printf %s "$line" | sed 's/.*"id":\\([0-9]*\\).*/\\1/')
+printf '{"jsonrpc":"2.0","id":%s,"result":{"protocol_version":1,"name":"quitter","version":"1",\
+"roles":["restore"],"produces":["directory"],"consumes":[],"options":[],"checks":[{"type":"q",\
+"depths":["verify"],"proof":"bytes","by_default":true,"summary":"s","options":[]}]}}\\n' "$id"
+"""
+
+
+class Pipes(AgentTest):
+    def test_plugin_that_ends_between_requests(self):
+        """The agent then writes to a pipe that nobody reads."""
+        quitter = self.host.plugins / "quitter"
+        quitter.write_text(QUITTER)
+        quitter.chmod(0o755)
+        self.host.add_fake()
+        for number in range(10):
+            target = {"name": f"q{number}", "restore": {"plugin": "quitter"}}
+            self.host.config["targets"].append(target)
+            report = self.check_report(self.host.run(target["name"], "--depth", "verify"),
+                                       "inconclusive", "plugin_crashed")
+            self.assertIn("quitter", report["cause"]["message"])
+        self.check_nothing_left()
+
+    def test_output_that_nobody_reads(self):
+        """A run goes on to its end, whatever becomes of who watches it."""
+        self.host.add_fake(script={"restore": {"progress": {"steps": 5, "time": "1s"},
+                                               "log": "said"}})
+        self.host.write_config()
+        command = [str(agent_under_test.BUILD / "bin" / "rad-agent"), "run", "t", "--config",
+                   str(self.host.config_file)]
+        for streams in ({"stdout"}, {"stderr"}, {"stdout", "stderr"}):
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) as process:
+                for name in streams:
+                    getattr(process, name).close()
+                for name in {"stdout", "stderr"} - streams:
+                    getattr(process, name).read()
+                self.assertEqual(process.wait(agent_under_test.PATIENCE), 0)
+        self.assertEqual(self.host.query("select verdict, cleanup from runs"),
+                         [("pass", "clean")] * 3)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            self.assertEqual(subprocess.run(command, stdout=full, stderr=full,
+                                            check=False).returncode, 0)
+        self.check_nothing_left()
+
+
 class Trust(AgentTest):
     def refused(self, word, status=2):
         """Both the run and the check of the configuration refuse, and say why."""
