@@ -22,7 +22,7 @@ bool encrypted(ObjectFormat format) {
 }  // namespace
 
 Result<ObjectSample> read_sample(object_store::Storage& storage,
-                             const object_store::ObjectInfo& object) {
+                                 const object_store::ObjectInfo& object) {
   ObjectSample head{.object = object, .format = ObjectFormat::unknown, .recipients = {}};
   RAD_TRY(const UniqueFd fd, storage.open(object.key));
   std::vector<std::byte> bytes(kHeadBytes);
@@ -128,6 +128,9 @@ Error KeyKnowledge::judge(Error error, object_store::Storage& storage) const {
                });
       });
   if (!host_has(head->recipients) && named_by_sibling) return error;
+  if (probe_) {
+    if (auto works = probe_(); !works) return std::move(works).error();
+  }
   error.reason = Reason::decrypt_failed;
   error.message =
       host_has(head->recipients)

@@ -2,6 +2,7 @@
 // object's. See docs/design.md, "Keys".
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,7 +26,7 @@ struct ObjectSample {
 
 /// Reads the first bytes. \return the storage's errors, with the object named.
 Result<ObjectSample> read_sample(object_store::Storage& storage,
-                             const object_store::ObjectInfo& object);
+                                 const object_store::ObjectInfo& object);
 
 /// What is known of keys after preflight. Pure but for the storage that it looks into.
 class KeyKnowledge {
@@ -39,6 +40,8 @@ class KeyKnowledge {
   /// \return key_unavailable with the key ids when every encrypted sample names only keys that this
   ///   host lacks, or two or more do; decrypt_failed naming the only one among others that does.
   Status judge_samples() const;
+  /// Proves the keys once more before an object is blamed for them: an agent may have died since.
+  void set_probe(std::function<Status()> probe) { probe_ = std::move(probe); }
   /// Turns what gpg said of one object into whose fault it is, once the probe has worked.
   Error judge(Error error, object_store::Storage& storage) const;
 
@@ -49,6 +52,7 @@ class KeyKnowledge {
   std::vector<SecretKey> keys_;
   std::set<std::string> host_keys_;
   bool any_encrypted_ = false;
+  std::function<Status()> probe_;
 };
 
 }  // namespace rad::wal_e

@@ -152,10 +152,15 @@ class Pinner {
     result_.keys = KeyKnowledge(std::move(samples), std::move(keys));
     RAD_CHECK(result_.keys.judge_samples());
     const auto in_use = result_.keys.keys_in_use();
-    for (const SecretKey& key : in_use) {
-      // Nothing can be encrypted to a revoked key any more, but what was can be decrypted.
-      if (!key.revoked) RAD_CHECK(request_.keyring->probe(key));
-    }
+    const auto probe_all = [keyring = *request_.keyring, in_use]() -> Status {
+      for (const SecretKey& key : in_use) {
+        // Nothing can be encrypted to a revoked key any more, but what was can be decrypted.
+        if (!key.revoked) RAD_CHECK(keyring.probe(key));
+      }
+      return {};
+    };
+    RAD_CHECK(probe_all());
+    result_.keys.set_probe(probe_all);
     append(judge_expiry(in_use, request_.now));
     return {};
   }

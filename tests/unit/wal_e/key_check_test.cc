@@ -122,6 +122,17 @@ TEST(KeyKnowledge, TurnsNoSecretKeyIntoTheObjectsFaultWhenTheKeyWorks) {
   EXPECT_EQ(other.reason, Reason::truncated);
 }
 
+TEST(KeyKnowledge, ProvesTheKeyAgainBeforeItBlamesAnObject) {
+  const auto storage = test_support::storage_of(test_support::encrypted_store());
+  const std::string object = "wal_005/000000010000000000000003.lzo";
+  KeyKnowledge keys({sample("wal_005/000000010000000000000004.lzo", {kOurs})}, {secret(kOurs)});
+  keys.set_probe([]() -> Status { return fail(Reason::key_unavailable, "the agent has died"); });
+  const auto judged =
+      keys.judge(fail(Reason::key_unavailable, "no secret key", "", object), *storage);
+  EXPECT_EQ(judged.reason, Reason::key_unavailable);
+  EXPECT_EQ(judged.message, "the agent has died");
+}
+
 TEST(KeyKnowledge, TakesNoiseAmongEncryptedObjectsForDamage) {
   const test_support::StoreCopy store(test_support::encrypted_store());
   const std::string object = "wal_005/000000010000000000000003.lzo";
