@@ -26,7 +26,7 @@ bool take(std::string_view& text, std::string_view prefix) {
 }
 
 /// "16385", "16385.1", "16385_fsm", "16385_vm.2", "16385_init"
-bool take_file_name(std::string_view& text, RelationFile& file) {
+bool take_file_name(std::string_view& text, RelationPath& file) {
   const auto relation = take_number(text);
   if (!relation) return false;
   file.relation.relation = *relation;
@@ -61,8 +61,8 @@ Fork take_fork(std::string_view& text) {
 
 }  // namespace
 
-std::optional<RelationFile> parse_relation_path(std::string_view path) {
-  RelationFile file;
+std::optional<RelationPath> parse_relation_path(std::string_view path) {
+  RelationPath file;
   if (take(path, "global/")) {
     file.relation.tablespace = kGlobalTablespace;
     return take_file_name(path, file) ? std::optional(file) : std::nullopt;
@@ -109,7 +109,7 @@ SuspectJudge::SuspectJudge(const std::vector<SuspectPage>& suspects,
   }
 }
 
-void SuspectJudge::refer(const RelationFile& file, std::uint64_t block) {
+void SuspectJudge::refer(const RelationPath& file, std::uint64_t block) {
   if (const auto found = by_block_.find({file.relation, file.fork, block});
       found != by_block_.end()) {
     entries_[found->second].replayed = true;

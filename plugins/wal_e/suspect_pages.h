@@ -31,13 +31,13 @@ struct RelationId {
 
 enum class Fork : std::uint8_t { main, fsm, vm, init };
 
-struct RelationFile {
+struct RelationPath {
   RelationId relation;
   Fork fork = Fork::main;
 };
 
 /// "base/16384/16385_fsm.1", "global/1262", "pg_tblspc/16400/PG_15_202209061/5/16403".
-std::optional<RelationFile> parse_relation_path(std::string_view path);
+std::optional<RelationPath> parse_relation_path(std::string_view path);
 
 /// Fed with pg_waldump's lines of the records between start and stop. Memory grows with the number
 /// of suspects only.
@@ -59,7 +59,7 @@ class SuspectJudge {
  private:
   struct Entry {
     SuspectPage page;
-    RelationFile file;
+    RelationPath file;
     bool judged = false;    ///< false: an unlogged relation, or not a relation's name
     bool excused = false;   ///< by relation, database or map rule
     bool replayed = false;  ///< by a reference to the block
@@ -70,7 +70,7 @@ class SuspectJudge {
     std::uint64_t block = 0;
     friend auto operator<=>(const Block&, const Block&) = default;
   };
-  void refer(const RelationFile& file, std::uint64_t block);
+  void refer(const RelationPath& file, std::uint64_t block);
   void excuse_relation(const RelationId& relation);
   void excuse_database(std::uint32_t database);
   void feed_blocks(std::string_view line);
