@@ -201,6 +201,12 @@ Status Instance::read_recovery_end() {
     recovery_.lsn = parse_lsn(now.checkpoint_lsn).value_or(0);
     recovery_.point.timeline = now.timeline;
   }
+  if (!recovery_.log.missing_status_files.empty()) {
+    findings_.push_back({"status_file_missing",
+                         "recovery missed a file of transaction status and went on without: " +
+                             recovery_.log.missing_status_files.front(),
+                         ""});
+  }
   recovery_.point.lsn = format_lsn(recovery_.lsn);
   recovery_.point.last_transaction = recovery_.log.last_transaction;
   return {};

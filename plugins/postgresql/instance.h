@@ -54,8 +54,8 @@ class Instance {
   Endpoint endpoint() const;
 
   bool running();
-  /// For when a connection was lost: the server may be about to end, since the others are told first.
-  /// Waits for that a few seconds, in all, over the life of the instance.
+  /// For when a connection was lost: the server may be about to end, since the others are told
+  /// first. Waits for that a few seconds, in all, over the life of the instance.
   bool is_ending();
   /// Why the server is gone, when running() is false. Blames the backup only if the log does.
   Error why_it_ended();

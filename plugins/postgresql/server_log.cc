@@ -282,6 +282,8 @@ RecoveryLog parse_recovery_log(std::string_view log, std::uint64_t segment_bytes
     } else if (message.starts_with("restored log file \"")) {
       std::string segment = segment_after(message, "restored log file \"");
       if (!segment.empty()) result.last_restored_segment = std::move(segment);
+    } else if (has(message, "doesn't exist, reading as zeroes")) {
+      result.missing_status_files.push_back(printable(message, 200));
     } else if (message.starts_with("redo done at ")) {
       const std::string_view rest = message.substr(13);
       result.redo_done = parse_lsn(rest.substr(0, rest.find(' ')));

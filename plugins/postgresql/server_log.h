@@ -38,6 +38,9 @@ struct RecoveryLog {
   std::optional<Lsn> redo_done;   ///< start of the last record replayed
   std::optional<TimePoint> last_transaction;
   std::string last_restored_segment;  ///< last file got from the archive that is a segment
+  /// Transaction status files that replay wanted and did not find: normal if the source truncated
+  /// them during the backup, a hole in the backup if not; nobody can tell from here.
+  std::vector<std::string> missing_status_files;
   /// Segment and text of the last complaint about a record or page, if the log has one: why replay
   /// went no further. A clean end leaves a complaint too (a record of zero length).
   std::string end_segment;

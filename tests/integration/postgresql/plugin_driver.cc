@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -56,7 +57,9 @@ PluginDriver::PluginDriver(const Setup& setup)
 
 PluginDriver::~PluginDriver() {
   input_.reset();
-  process_->wait_for(std::chrono::seconds(30));
+  const auto status = process_->wait_for(std::chrono::seconds(30));
+  EXPECT_TRUE(status && status->ok()) << (status ? status->text() : "still running") << "\n"
+                                      << errors();
 }
 
 protocol::Response PluginDriver::initialize() {

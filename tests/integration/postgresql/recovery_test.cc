@@ -66,6 +66,23 @@ TEST(Recovery, UsesNothingOfTheBackupsConfiguration) {
   EXPECT_FALSE(fs::exists(copy.data() / "pg_replslot" / "kept"));
 }
 
+TEST(Recovery, HasANetworkOfItsOwn) {
+  RestoredCopy copy;
+  TestRun run(copy, {});
+  const auto preflight = run.driver().call("preflight");
+  ASSERT_TRUE(preflight.result.has_value());
+  const auto result = protocol::from_json<protocol::PreflightResult>(*preflight.result).value();
+  if (!result.isolation.ends_with("network: own namespace")) {
+    ASSERT_EQ(result.findings.at(0).code, "network_shared");
+    GTEST_SKIP() << result.isolation;
+  }
+  const auto network_of = [](const std::string& process) {
+    return fs::read_symlink("/proc/" + process + "/ns/net");
+  };
+  const auto pid = run.start().endpoint.properties.at("pid").as_int64();
+  EXPECT_NE(network_of(std::to_string(pid)), network_of("self"));
+}
+
 TEST(Recovery, StopsAtARestorePoint) {
   RestoredCopy copy;
   TestRun run(copy, {check("recovery_point"), check("sql", count_of_orders(1100))});

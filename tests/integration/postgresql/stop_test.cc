@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include "plugins/postgresql/process_tree.h"
@@ -100,6 +101,17 @@ pid_t server_of(const protocol::StartResult& started) {
   return static_cast<pid_t>(started.endpoint.properties.at("pid").as_int64());
 }
 
+/// Line 7 of postmaster.pid.
+int shared_memory_of(const RestoredCopy& copy) {
+  std::ifstream file(copy.data() / "postmaster.pid");
+  std::string line;
+  for (int i = 0; i < 6; ++i) std::getline(file, line);
+  unsigned long key = 0;
+  int id = -1;
+  file >> key >> id;
+  return id;
+}
+
 void expect_no_blame(const protocol::Response& answer, std::size_t count) {
   ASSERT_TRUE(answer.result.has_value());
   const auto outcomes = protocol::from_json<protocol::CheckResult>(*answer.result).value().outcomes;
@@ -117,9 +129,13 @@ TEST(Stop, DeathOfTheServerInMidCheckIsNotTheBackupsFault) {
   const auto started = run.start();
   const auto id = run.driver().send("check", run.check_params());
   ASSERT_TRUE(wait_for_process(run, "SELECT"));
+  const int shared_memory = shared_memory_of(copy);
+  shmid_ds status{};
+  ASSERT_EQ(::shmctl(shared_memory, IPC_STAT, &status), 0);
   ::kill(server_of(started), SIGKILL);
   expect_no_blame(run.driver().answer(id, 60s), 3);
   run.driver().call("cleanup");
+  EXPECT_EQ(::shmctl(shared_memory, IPC_STAT, &status), -1);
   expect_nothing_left(copy);
 }
 

@@ -41,7 +41,8 @@ TEST(ControlData, RefusesWhatIsMissingOrNoNumber) {
   EXPECT_FALSE(parse_control_data(""));
   EXPECT_FALSE(parse_control_data(replaced(real_text(), "max_connections setting", "else")));
   EXPECT_FALSE(parse_control_data(replaced(real_text(), "16777216", "many")));
-  EXPECT_FALSE(parse_control_data(replaced(real_text(), "checkpoint:            Fri", "checkpoint:            On")));
+  EXPECT_FALSE(parse_control_data(
+      replaced(real_text(), "checkpoint:            Fri", "checkpoint:            On")));
 }
 
 TEST(ControlData, DoesWithoutTheSendersOfOldVersions) {

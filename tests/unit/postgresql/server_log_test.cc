@@ -132,6 +132,13 @@ TEST(RecoveryLog, NamesTheSegmentThatReplayComplainedOf) {
   EXPECT_EQ(parse_recovery_log(log_of("gap"), kSegmentBytes).end_segment, "");
 }
 
+TEST(RecoveryLog, TellsOfStatusFilesThatWereNotThere) {
+  const RecoveryLog log = parse_recovery_log(log_of("noxact"), kSegmentBytes);
+  ASSERT_EQ(log.missing_status_files.size(), 1U);
+  EXPECT_THAT(log.missing_status_files[0], HasSubstr("pg_xact/0000"));
+  EXPECT_TRUE(parse_recovery_log(log_of("latest"), kSegmentBytes).missing_status_files.empty());
+}
+
 TEST(RecoveryLog, OfGarbageIsEmpty) {
   const RecoveryLog log = parse_recovery_log("redo done at\n] LOG:  redo done at x\n\xff\xfe\n", 0);
   EXPECT_FALSE(log.redo_done);

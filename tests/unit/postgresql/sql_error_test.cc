@@ -13,8 +13,7 @@ struct Case {
 
 TEST(SqlReason, TellsTheBackupFromTheHost) {
   for (const Case& row : {
-           Case{"XX001", "invalid page in block 0 of relation base/5/6",
-                Reason::checksum_mismatch},
+           Case{"XX001", "invalid page in block 0 of relation base/5/6", Reason::checksum_mismatch},
            Case{"XX001", "unexpected chunk number 3", Reason::check_failed},
            Case{"XX002", "item order invariant violated", Reason::check_failed},
            Case{"XX000", "cache lookup failed for type 5", Reason::check_failed},
