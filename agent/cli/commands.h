@@ -47,8 +47,8 @@ int run_command(const CommonOptions& common, const RunOptions& options);
 int check_config_command(const CommonOptions& common, bool with_plugins);
 int explain_command(const CommonOptions& common, const std::string& key);
 
-/// Writes the text. A stream that nobody reads any more must not end a run, so failures are ignored;
-/// SIGPIPE is, too, in the whole program.
+/// Writes the text. A stream that nobody reads any more must not end a run, so failures are
+/// ignored; SIGPIPE is, too, in the whole program.
 void write_out(std::FILE* stream, std::string_view text) noexcept;
 
 /// `error: …` and, if there is one, `hint: …`, on stderr.

@@ -1,9 +1,9 @@
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "agent/plugin_host/plugin_process.h"
 
@@ -11,7 +11,7 @@ namespace rad {
 namespace {
 
 Status check_owner(const std::filesystem::path& path) {
-  struct stat info{};
+  struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     return fail(Reason::tool_missing,
                 fmt::format("plugin file '{}': {}", path.string(), std::strerror(errno)),
@@ -57,8 +57,7 @@ Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem
   }
   const std::filesystem::path launcher = libexec_dir / "rad-launch";
   if (::access(launcher.c_str(), X_OK) != 0) {
-    return fail(Reason::tool_missing,
-                fmt::format("launcher '{}' is not there", launcher.string()),
+    return fail(Reason::tool_missing, fmt::format("launcher '{}' is not there", launcher.string()),
                 "reinstall rad-agent, or set agent.libexec_dir", launcher.string());
   }
   return PluginCommand{name, program, launcher};

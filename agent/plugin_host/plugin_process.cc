@@ -1,12 +1,11 @@
 #include "agent/plugin_host/plugin_process.h"
 
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <optional>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -17,10 +16,11 @@
 #include <boost/asio/writable_pipe.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/process/v2.hpp>
-#include <cerrno>
-#include <cstring>
-#include <deque>
-#include <optional>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/base/child_process.h"
 #include "agent/base/text.h"
@@ -76,8 +76,8 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
         executor_, ec, process::filesystem::path(command_.launcher.string()), args,
         process::process_stdio{in.read_end.get(), out.write_end.get(), err.write_end.get()});
     if (ec) {
-      return fail(Reason::host_unfit, fmt::format("cannot start plugin '{}': {}", command_.name,
-                                                  ec.message()));
+      return fail(Reason::host_unfit,
+                  fmt::format("cannot start plugin '{}': {}", command_.name, ec.message()));
     }
     pid_ = started.id();
     alive_ = true;
@@ -88,17 +88,20 @@ class PluginProcess::Impl : public std::enable_shared_from_this<Impl> {
       kill();
       ::waitpid(pid_, nullptr, 0);
       alive_ = false;
-      return fail(Reason::host_unfit, fmt::format("cannot watch plugin '{}': {}", command_.name,
-                                                  std::strerror(code)));
+      return fail(Reason::host_unfit,
+                  fmt::format("cannot watch plugin '{}': {}", command_.name, std::strerror(code)));
     }
     end_.assign(pidfd);
     input_.assign(in.write_end.release());
     output_.assign(out.read_end.release());
     errors_.assign(err.read_end.release());
     auto self = shared_from_this();
-    asio::co_spawn(executor_, [self] { return self->read_output(); }, asio::detached);
-    asio::co_spawn(executor_, [self] { return self->read_errors(); }, asio::detached);
-    asio::co_spawn(executor_, [self] { return self->await_end(); }, asio::detached);
+    asio::co_spawn(
+        executor_, [self] { return self->read_output(); }, asio::detached);
+    asio::co_spawn(
+        executor_, [self] { return self->read_errors(); }, asio::detached);
+    asio::co_spawn(
+        executor_, [self] { return self->await_end(); }, asio::detached);
     return {};
   }
 
@@ -183,17 +186,19 @@ void PluginProcess::Impl::break_off(Error error) {
 Error PluginProcess::Impl::end_error() const {
   const int native = wait_status_;
   ExitStatus status;
-  if (WIFSIGNALED(native)) status.signal = WTERMSIG(native);
-  else if (WIFEXITED(native)) status.code = WEXITSTATUS(native);
+  if (WIFSIGNALED(native))
+    status.signal = WTERMSIG(native);
+  else if (WIFEXITED(native))
+    status.code = WEXITSTATUS(native);
   // rad-launch passes a signal on as 128 + its number where it cannot raise it itself.
   if (status.signal == 0 && status.code > 128 && status.code < 160) {
     status = ExitStatus{0, status.code - 128};
   }
-  Error error = fail(Reason::plugin_crashed,
-                     fmt::format("plugin '{}' ended {} '{}' with {}", command_.name,
-                                 calling_ ? "during" : "after",
-                                 method_.empty() ? "start" : method_, status.text()),
-                     "its last words are in the run's log; if it was not killed by hand, report it");
+  Error error = fail(
+      Reason::plugin_crashed,
+      fmt::format("plugin '{}' ended {} '{}' with {}", command_.name, calling_ ? "during" : "after",
+                  method_.empty() ? "start" : method_, status.text()),
+      "its last words are in the run's log; if it was not killed by hand, report it");
   error.detail = printable(log_.text(), 4000);
   error.retryable = true;
   return error;
@@ -372,8 +377,8 @@ asio::awaitable<Result<boost::json::object>> PluginProcess::Impl::call(std::stri
     if (cancelled_at) {
       if (now >= *cancelled_at + limits.grace) {
         break_off(limit_error.value_or(fail(
-            Reason::cancelled, fmt::format("plugin '{}' had to be killed: it did not obey 'cancel'",
-                                           command_.name))));
+            Reason::cancelled,
+            fmt::format("plugin '{}' had to be killed: it did not obey 'cancel'", command_.name))));
         break;
       }
       sooner(*cancelled_at + limits.grace);
@@ -425,25 +430,43 @@ Result<std::unique_ptr<PluginProcess>> PluginProcess::start(asio::any_io_executo
 }
 
 PluginProcess::PluginProcess(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-PluginProcess::~PluginProcess() { impl_->abandon(); }
-const std::string& PluginProcess::name() const noexcept { return impl_->command_.name; }
-int PluginProcess::pid() const noexcept { return impl_->pid(); }
-bool PluginProcess::alive() const noexcept { return impl_->alive(); }
+PluginProcess::~PluginProcess() {
+  impl_->abandon();
+}
+const std::string& PluginProcess::name() const noexcept {
+  return impl_->command_.name;
+}
+int PluginProcess::pid() const noexcept {
+  return impl_->pid();
+}
+bool PluginProcess::alive() const noexcept {
+  return impl_->alive();
+}
 void PluginProcess::on_progress(ProgressHandler handler) {
   impl_->on_progress_ = std::move(handler);
 }
-void PluginProcess::on_log(LogHandler handler) { impl_->on_log_ = std::move(handler); }
+void PluginProcess::on_log(LogHandler handler) {
+  impl_->on_log_ = std::move(handler);
+}
 asio::awaitable<Result<boost::json::object>> PluginProcess::call(std::string method,
                                                                  boost::json::object params,
                                                                  CallLimits limits) {
   return impl_->call(std::move(method), std::move(params), limits);
 }
-void PluginProcess::cancel() { impl_->cancel(); }
+void PluginProcess::cancel() {
+  impl_->cancel();
+}
 asio::awaitable<void> PluginProcess::stop(std::chrono::milliseconds patience) {
   return impl_->stop(patience);
 }
-void PluginProcess::kill() noexcept { impl_->kill(); }
-std::optional<Error> PluginProcess::early_end() const { return impl_->early_end(); }
-std::string PluginProcess::captured_log() const { return impl_->log_.text(); }
+void PluginProcess::kill() noexcept {
+  impl_->kill();
+}
+std::optional<Error> PluginProcess::early_end() const {
+  return impl_->early_end();
+}
+std::string PluginProcess::captured_log() const {
+  return impl_->log_.text();
+}
 
 }  // namespace rad

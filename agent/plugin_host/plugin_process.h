@@ -4,15 +4,16 @@
 // agent/base/isolation.h). The header keeps Asio's heavy parts and Boost.Process out of sight.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/json/object.hpp>
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
 #include "plugins/protocol/codec.h"
@@ -22,9 +23,9 @@ namespace rad {
 
 /// Where a plugin and its launcher are.
 struct PluginCommand {
-  std::string name;                 ///< as configured; for messages
-  std::filesystem::path program;    ///< the plugin's executable
-  std::filesystem::path launcher;   ///< rad-launch
+  std::string name;                ///< as configured; for messages
+  std::filesystem::path program;   ///< the plugin's executable
+  std::filesystem::path launcher;  ///< rad-launch
 };
 
 /// Refuses a plugin that anybody but root and its owner could have changed: the file and its
@@ -43,9 +44,9 @@ struct CallLimits {
   std::chrono::milliseconds grace{std::chrono::seconds(15)};
 };
 
-/// A running plugin. All members belong to the executor's thread. A plugin that breaks the protocol,
-/// floods or does not answer is killed; the error then is plugin_protocol, plugin_crashed or
-/// timeout, and every later call fails at once with the same.
+/// A running plugin. All members belong to the executor's thread. A plugin that breaks the
+/// protocol, floods or does not answer is killed; the error then is plugin_protocol, plugin_crashed
+/// or timeout, and every later call fails at once with the same.
 class PluginProcess {
  public:
   using ProgressHandler = std::function<void(const protocol::Progress&)>;
@@ -81,8 +82,8 @@ class PluginProcess {
     co_return protocol::from_json<Answer>(*answer);
   }
 
-  /// Asks the running request to end with `cancelled`; call() returns within the grace time. Without
-  /// a running request the next one is cancelled.
+  /// Asks the running request to end with `cancelled`; call() returns within the grace time.
+  /// Without a running request the next one is cancelled.
   void cancel();
 
   /// `shutdown`, then end of input, SIGTERM and SIGKILL, each after `patience`. Returns when the

@@ -1,11 +1,10 @@
 #include "agent/run/coordinator.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "agent/base/files.h"
 #include "agent/base/log.h"
@@ -26,7 +25,9 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
-std::chrono::milliseconds between(TimePoint from, TimePoint to) { return to - from; }
+std::chrono::milliseconds between(TimePoint from, TimePoint to) {
+  return to - from;
+}
 
 }  // namespace
 
@@ -146,8 +147,7 @@ asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
   filter.ended_only = true;
   filter.limit = 5;
   const auto history = services_.store.list_runs(filter);
-  stage_limits_ = stage_limits(request_.target,
-                               history ? *history : std::vector<RunReport>{});
+  stage_limits_ = stage_limits(request_.target, history ? *history : std::vector<RunReport>{});
   RunMachine machine(report_.depth, request_.target.instance.has_value());
   while (const auto stage = machine.stage()) {
     if (*stage == Stage::cleanup) cancellable_ = false;
@@ -219,8 +219,8 @@ asio::awaitable<Status> Coordinator::Impl::start_and_preflight(RunPlugin& plugin
     if (observer_ != nullptr) observer_->progressed(progress);
   });
   if (cancelled_) co_return fail(Reason::cancelled, *cancelled_);
-  auto result = co_await plugin.process->ask<protocol::PreflightResult>(
-      "preflight", {}, limits(Stage::preflight));
+  auto result = co_await plugin.process->ask<protocol::PreflightResult>("preflight", {},
+                                                                        limits(Stage::preflight));
   if (!result) co_return std::move(result).error();
   add_findings(std::move(result->findings));
   if (!result->isolation.empty()) {
@@ -235,20 +235,20 @@ Status Coordinator::Impl::check_space(const std::string& plugin, std::uint64_t n
   RAD_TRY(const std::uint64_t free, workspace_->scratch_free());
   const std::uint64_t wanted = needed + services_.options.scratch_reserve;
   if (needed == 0 || wanted <= free) return {};
-  return fail(Reason::scratch_full,
-              fmt::format("plugin '{}' needs {} in '{}', where {} are free", plugin,
-                          format_bytes(wanted), services_.options.scratch_dir.string(),
-                          format_bytes(free)),
-              "free some space, or set agent.scratch_dir to a larger file system",
-              services_.options.scratch_dir.string());
+  return fail(
+      Reason::scratch_full,
+      fmt::format("plugin '{}' needs {} in '{}', where {} are free", plugin, format_bytes(wanted),
+                  services_.options.scratch_dir.string(), format_bytes(free)),
+      "free some space, or set agent.scratch_dir to a larger file system",
+      services_.options.scratch_dir.string());
 }
 
 asio::awaitable<Status> Coordinator::Impl::fetch() {
   RunPlugin* plugin = find(request_.target.restore.plugin);
   active_ = plugin;
   const std::string method(to_string(report_.depth));
-  auto result = co_await plugin->process->ask<protocol::ReadResult>(method, {},
-                                                                    limits(Stage::fetch));
+  auto result =
+      co_await plugin->process->ask<protocol::ReadResult>(method, {}, limits(Stage::fetch));
   if (!result) co_return std::move(result).error();
   report_.bytes_read += result->bytes_read;
   add_findings(std::move(result->findings));
@@ -258,8 +258,8 @@ asio::awaitable<Status> Coordinator::Impl::fetch() {
 asio::awaitable<Status> Coordinator::Impl::restore() {
   RunPlugin* plugin = find(request_.target.restore.plugin);
   active_ = plugin;
-  auto result = co_await plugin->process->ask<protocol::RestoreResult>("restore", {},
-                                                                       limits(Stage::restore));
+  auto result =
+      co_await plugin->process->ask<protocol::RestoreResult>("restore", {}, limits(Stage::restore));
   if (!result) co_return std::move(result).error();
   report_.bytes_read += result->bytes_read;
   report_.bytes_restored += result->bytes_restored;
@@ -339,8 +339,8 @@ asio::awaitable<Error> Coordinator::Impl::first_cause(Stage stage, Error error) 
   }
   boost::json::object question = protocol::to_json(protocol::DiagnoseParams{stage, error});
   const CallLimits quick{30s, 0s, 5s};
-  auto known = co_await plugin->process->ask<protocol::DiagnoseResult>(
-      "diagnose", std::move(question), quick);
+  auto known = co_await plugin->process->ask<protocol::DiagnoseResult>("diagnose",
+                                                                       std::move(question), quick);
   if (!known || !known->cause) co_return error;
   Error cause = std::move(*known->cause);
   report_.faults.push_back(std::move(error));
@@ -410,7 +410,7 @@ asio::awaitable<Status> Coordinator::Impl::cleanup() {
     }
   }
   plugins_.clear();
-  report_.cleanup = !first ? CleanupResult::failed
+  report_.cleanup = !first    ? CleanupResult::failed
                     : keeping ? CleanupResult::kept
                               : CleanupResult::clean;
   if (!first) report_.cleanup_message = first.error().message;
@@ -421,15 +421,14 @@ asio::awaitable<Status> Coordinator::Impl::report_all() {
   const auto proved = services_.store.last_pass(report_.target, report_.depth);
   report_.ended_at = services_.clock.now();
   // The age of what came back: the last transaction, else the end of the base backup.
-  const auto newest =
-      report_.recovery.last_transaction ? report_.recovery.last_transaction
-                                        : report_.backup.finished_at;
+  const auto newest = report_.recovery.last_transaction ? report_.recovery.last_transaction
+                                                        : report_.backup.finished_at;
   if (newest && report_.depth == Depth::restore && endpoint_) {
     report_.measured_rpo = between(*newest, report_.created_at);
   }
   report_.stages.back().ended_at = report_.ended_at;
-  // The run ends in the store only when everybody has been told: after a crash in between, the sweep
-  // tells them again, and no reporter records a run twice.
+  // The run ends in the store only when everybody has been told: after a crash in between, the
+  // sweep tells them again, and no reporter records a run twice.
   record();
   Status told_all{};
   for (const auto& reporter : services_.reporters) {
@@ -451,7 +450,11 @@ asio::awaitable<Status> Coordinator::Impl::report_all() {
 Coordinator::Coordinator(RunServices services, RunRequest request, RunObserver* observer)
     : impl_(std::make_shared<Impl>(services, std::move(request), observer)) {}
 Coordinator::~Coordinator() = default;
-asio::awaitable<Result<RunReport>> Coordinator::run() { return impl_->run(); }
-void Coordinator::cancel(std::string why) { impl_->cancel(std::move(why)); }
+asio::awaitable<Result<RunReport>> Coordinator::run() {
+  return impl_->run();
+}
+void Coordinator::cancel(std::string why) {
+  impl_->cancel(std::move(why));
+}
 
 }  // namespace rad

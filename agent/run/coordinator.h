@@ -1,12 +1,13 @@
 // Drives one run from request to report: locks, directories, plugins, stages, limits, record.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "agent/base/clock.h"
 #include "agent/base/isolation.h"

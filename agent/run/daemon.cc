@@ -1,11 +1,10 @@
 #include "agent/run/daemon.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
 #include "agent/base/log.h"
 #include "agent/report/metrics.h"
@@ -26,12 +25,8 @@ constexpr auto kMeasureEvery = 5min;
 constexpr std::size_t kHistory = 200;
 
 PastRun to_past(const RunReport& run) {
-  return {run.schedule,
-          run.depth,
-          run.created_at,
-          run.ended_at,
-          run.verdict,
-          run.cause && run.cause->reason == Reason::interrupted};
+  return {run.schedule, run.depth,   run.created_at,
+          run.ended_at, run.verdict, run.cause && run.cause->reason == Reason::interrupted};
 }
 
 }  // namespace
@@ -148,19 +143,19 @@ void Daemon::Impl::start(const DueSchedule& due) {
   auto coordinator = std::make_shared<Coordinator>(services, std::move(request), nullptr);
   running_[due.target] = coordinator;
   auto self = shared_from_this();
-  asio::co_spawn(executor_, carry_out(coordinator, due.target),
-                 [self, target = due.target](std::exception_ptr error) {
-                   self->running_.erase(target);
-                   self->measured_at_ = {};
-                   self->wake_.cancel();
-                   if (!error) return;
-                   try {
-                     std::rethrow_exception(error);
-                   } catch (const std::exception& what) {
-                     log::error(fmt::format("target {}: a bug ended the run: {}", target,
-                                            what.what()));
-                   }
-                 });
+  asio::co_spawn(
+      executor_, carry_out(coordinator, due.target),
+      [self, target = due.target](std::exception_ptr error) {
+        self->running_.erase(target);
+        self->measured_at_ = {};
+        self->wake_.cancel();
+        if (!error) return;
+        try {
+          std::rethrow_exception(error);
+        } catch (const std::exception& what) {
+          log::error(fmt::format("target {}: a bug ended the run: {}", target, what.what()));
+        }
+      });
 }
 
 asio::awaitable<void> Daemon::Impl::carry_out(std::shared_ptr<Coordinator> coordinator,
@@ -191,8 +186,8 @@ void Daemon::Impl::sweep_now() {
   const SweepResult result = sweep(config_.agent, store_, clock_, reporters_);
   swept_at_ = clock_.steady_now();
   for (const RunReport& run : result.interrupted) {
-    log::warning(fmt::format("run {} of {} was interrupted and cleaned up after", run.id,
-                             run.target));
+    log::warning(
+        fmt::format("run {} of {} was interrupted and cleaned up after", run.id, run.target));
   }
   for (const std::string& path : result.removed) log::info("removed " + path);
   for (const std::string& problem : result.problems) log::error("sweep: " + problem);
@@ -227,8 +222,14 @@ Daemon::Daemon(asio::any_io_executor executor, const Config& config, const Plugi
                Store& store, const Clock& clock)
     : impl_(std::make_shared<Impl>(std::move(executor), config, catalog, store, clock)) {}
 Daemon::~Daemon() = default;
-asio::awaitable<void> Daemon::run() { return impl_->run(); }
-void Daemon::stop() { impl_->stop(); }
-Result<std::string> Daemon::metrics() const { return impl_->metrics(); }
+asio::awaitable<void> Daemon::run() {
+  return impl_->run();
+}
+void Daemon::stop() {
+  impl_->stop();
+}
+Result<std::string> Daemon::metrics() const {
+  return impl_->metrics();
+}
 
 }  // namespace rad

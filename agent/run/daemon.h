@@ -1,12 +1,13 @@
 // `rad-agent serve`: starts what is due and answers scrapes, until it is told to stop.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "agent/base/clock.h"
 #include "agent/config/config.h"

@@ -31,8 +31,8 @@ MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
     }
     row.schedules.push_back(std::move(entry));
   }
-  row.run_in_progress = std::any_of(
-      unfinished.begin(), unfinished.end(), [&](const RunReport& run) {
+  row.run_in_progress =
+      std::any_of(unfinished.begin(), unfinished.end(), [&](const RunReport& run) {
         return run.target == target.name && RunLock::alive(options.state_dir, run.id);
       });
   return row;
@@ -51,8 +51,8 @@ std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoin
   return bytes;
 }
 
-Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins, Store& store,
-                                    const Clock& clock, const DaemonState& state) {
+Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins,
+                                    Store& store, const Clock& clock, const DaemonState& state) {
   MetricsInput input;
   input.version = RAD_VERSION;
   input.scheduler_last_tick = state.last_tick;
@@ -84,7 +84,8 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
     if (reporter.kind != "issue_directory") continue;
     RAD_TRY(const std::vector<IssueChange> issues,
             IssueDirectory(reporter.issue_directory.path).open_issues());
-    for (const IssueChange& issue : issues) input.open_issues.push_back({issue.target, issue.depth});
+    for (const IssueChange& issue : issues)
+      input.open_issues.push_back({issue.target, issue.depth});
   }
   if (const auto free = free_bytes(config.agent.scratch_dir)) input.scratch_free_bytes = *free;
   input.leftover_bytes = state.leftover_bytes;

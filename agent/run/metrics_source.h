@@ -21,8 +21,9 @@ struct DaemonState {
 std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoint now);
 
 /// Everything a scrape tells, read from the store and the issue directories anew, so that runs of
-/// `rad-agent run` beside the daemon and issues closed by hand are in it too. \return the store's error.
-Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins, Store& store,
-                                    const Clock& clock, const DaemonState& state);
+/// `rad-agent run` beside the daemon and issues closed by hand are in it too. \return the store's
+/// error.
+Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins,
+                                    Store& store, const Clock& clock, const DaemonState& state);
 
 }  // namespace rad

@@ -1,8 +1,8 @@
 #include "agent/run/run_machine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace rad {
 
@@ -88,16 +88,14 @@ void conclude(RunReport& report) {
     return;
   }
   const Proof needed = needed_proof(report.depth);
-  const bool proved =
-      std::any_of(report.checks.begin(), report.checks.end(), [&](const CheckOutcome& row) {
-        return row.outcome == Outcome::pass && row.proof >= needed;
-      });
+  const bool proved = std::any_of(
+      report.checks.begin(), report.checks.end(),
+      [&](const CheckOutcome& row) { return row.outcome == Outcome::pass && row.proof >= needed; });
   if (!proved) {
-    report.cause =
-        fail(Reason::no_check_ran,
-             fmt::format("no check that passed proves a {}: it needs one that proves {}",
-                         to_string(report.depth), to_string(needed)),
-             "name such a check in the target's 'checks:' ('rad-agent explain checks')");
+    report.cause = fail(Reason::no_check_ran,
+                        fmt::format("no check that passed proves a {}: it needs one that proves {}",
+                                    to_string(report.depth), to_string(needed)),
+                        "name such a check in the target's 'checks:' ('rad-agent explain checks')");
     report.verdict = Verdict::inconclusive;
     return;
   }
@@ -107,9 +105,8 @@ void conclude(RunReport& report) {
 void fill_missing_outcomes(RunReport& report, const std::vector<PlannedCheck>& planned) {
   std::vector<CheckOutcome> ordered;
   for (const PlannedCheck& plan : planned) {
-    const auto found =
-        std::find_if(report.checks.begin(), report.checks.end(),
-                     [&](const CheckOutcome& row) { return row.name == plan.name; });
+    const auto found = std::find_if(report.checks.begin(), report.checks.end(),
+                                    [&](const CheckOutcome& row) { return row.name == plan.name; });
     if (found != report.checks.end()) {
       ordered.push_back(*found);
       report.checks.erase(found);

@@ -9,7 +9,8 @@ namespace rad {
 
 /// The order of the stages of one run:
 ///
-///   preflight -> fetch (inspect, verify) | restore -> recover -> check -> cleanup -> report -> done
+///   preflight -> fetch (inspect, verify) | restore -> recover -> check -> cleanup -> report ->
+///   done
 ///
 /// Whatever goes wrong before it, cleanup is always reached, and report after it.
 class RunMachine {

@@ -45,8 +45,7 @@ std::vector<RunPlugin> plan_plugins(const RunRequest& request, const PluginSchem
     plugin.name = name;
     for (const RoutedCheck& routed : routes) {
       if (routed.plugin != name || !applies(routed, request.depth)) continue;
-      plugin.checks.push_back(
-          {routed.check.name, routed.check.check, routed.check.options.values});
+      plugin.checks.push_back({routed.check.name, routed.check.check, routed.check.options.values});
     }
     const bool restores = name == request.target.restore.plugin;
     const bool instance = request.target.instance && name == request.target.instance->plugin;
@@ -76,8 +75,8 @@ asio::awaitable<Status> start_plugin(RunPlugin& plugin, asio::any_io_executor ex
   params.options = plugin.options;
   params.checks = plugin.checks;
   params.backup_version = report.backup.version;
-  auto info = co_await plugin.process->ask<protocol::PluginInfo>(
-      "initialize", protocol::to_json(params), limits);
+  auto info = co_await plugin.process->ask<protocol::PluginInfo>("initialize",
+                                                                 protocol::to_json(params), limits);
   if (!info) co_return std::move(info).error();
   plugin.initialized = true;
   co_return Status{};

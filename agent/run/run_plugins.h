@@ -1,11 +1,12 @@
 // The plugin processes of one run.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "agent/base/error.h"
 #include "agent/config/plugin_check.h"
@@ -33,7 +34,8 @@ std::vector<RunPlugin> plan_plugins(const RunRequest& request, const PluginSchem
 std::vector<PlannedCheck> plan_checks(const RunRequest& request, const PluginSchemas& schemas);
 
 /// Starts the process and sends `initialize`.
-boost::asio::awaitable<Status> start_plugin(RunPlugin& plugin, boost::asio::any_io_executor executor,
+boost::asio::awaitable<Status> start_plugin(RunPlugin& plugin,
+                                            boost::asio::any_io_executor executor,
                                             const AgentOptions& options, Workspace& workspace,
                                             const RunReport& report, const std::string& account,
                                             CallLimits limits);

@@ -1,8 +1,8 @@
 #include "agent/run/sweep.h"
 
-#include <fmt/format.h>
-
 #include <set>
+
+#include <fmt/format.h>
 
 #include "agent/base/files.h"
 #include "agent/run/run_machine.h"
@@ -30,9 +30,9 @@ void mark_interrupted(RunReport& report, TimePoint now) {
   const std::string stage(report.stages.empty() ? "queue" : to_string(report.stages.back().stage));
   // A run that had its verdict and died while cleaning up or reporting keeps it.
   if (!report.verdict) {
-    report.cause = fail(Reason::interrupted,
-                        fmt::format("the agent ended during the stage '{}'", stage),
-                        "start the run again; if nobody stopped the agent, look at its log");
+    report.cause =
+        fail(Reason::interrupted, fmt::format("the agent ended during the stage '{}'", stage),
+             "start the run again; if nobody stopped the agent, look at its log");
     report.cause->retryable = true;
     conclude(report);
   }
@@ -56,8 +56,8 @@ void end_interrupted(RunReport report, Store& store, const Clock& clock,
   for (const auto& reporter : reporters) {
     const Status told = reporter->report(report, proved ? *proved : std::optional<TimePoint>{});
     if (told) continue;
-    result.problems.push_back(fmt::format("reporter '{}': {}", reporter->name(),
-                                          told.error().message));
+    result.problems.push_back(
+        fmt::format("reporter '{}': {}", reporter->name(), told.error().message));
     (void)store.count_report_error(reporter->name());
   }
   const Status written = store.end_run(report);
@@ -107,8 +107,8 @@ SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
   }
   std::set<std::string> left;
   for (const LedgerEntry& entry : *entries) {
-    const bool still_kept = entry.kind == LedgerKind::kept && entry.keep_until &&
-                            *entry.keep_until > clock.now();
+    const bool still_kept =
+        entry.kind == LedgerKind::kept && entry.keep_until && *entry.keep_until > clock.now();
     if (!still_kept && !RunLock::alive(options.state_dir, entry.run_id)) left.insert(entry.run_id);
   }
   for (const std::string& run_id : left) clean_ended(run_id, store, result);

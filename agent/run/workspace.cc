@@ -1,12 +1,12 @@
 #include "agent/run/workspace.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "agent/base/files.h"
 
@@ -15,13 +15,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path lock_dir(const fs::path& state_dir) { return state_dir / "locks"; }
+fs::path lock_dir(const fs::path& state_dir) {
+  return state_dir / "locks";
+}
 fs::path run_lock_path(const fs::path& state_dir, const std::string& run_id) {
   return lock_dir(state_dir) / ("run-" + run_id);
 }
 
 Error system_error(const std::string& doing, const fs::path& path, int code) {
-  const Reason reason = code == ENOSPC || code == EDQUOT ? Reason::scratch_full
+  const Reason reason = code == ENOSPC || code == EDQUOT  ? Reason::scratch_full
                         : code == EACCES || code == EPERM ? Reason::access_denied
                                                           : Reason::host_unfit;
   return fail(reason, fmt::format("cannot {} '{}': {}", doing, path.string(), std::strerror(code)),
@@ -124,7 +126,9 @@ Result<PluginDirs> Workspace::add_plugin(const std::string& plugin) {
   return dirs;
 }
 
-Result<std::uint64_t> Workspace::scratch_free() const { return free_bytes(scratch_root_); }
+Result<std::uint64_t> Workspace::scratch_free() const {
+  return free_bytes(scratch_root_);
+}
 
 Status remove_ledger_entry(Store& store, const LedgerEntry& entry) {
   const fs::path path(entry.path);

@@ -22,8 +22,8 @@ TEST(RunMachine, WalksEveryStageOfEachDepth) {
             (std::vector{S::preflight, S::fetch, S::check, S::cleanup, S::report}));
   EXPECT_EQ(walk(Depth::verify, true),
             (std::vector{S::preflight, S::fetch, S::check, S::cleanup, S::report}));
-  EXPECT_EQ(walk(Depth::restore, true), (std::vector{S::preflight, S::restore, S::recover, S::check,
-                                                     S::cleanup, S::report}));
+  EXPECT_EQ(walk(Depth::restore, true),
+            (std::vector{S::preflight, S::restore, S::recover, S::check, S::cleanup, S::report}));
   EXPECT_EQ(walk(Depth::restore, false),
             (std::vector{S::preflight, S::restore, S::check, S::cleanup, S::report}));
 }

@@ -23,9 +23,8 @@ TEST(StageLimits, WithoutHistoryDataStagesHaveDaysAndPreflightMinutes) {
 }
 
 TEST(StageLimits, ThreeTimesTheLongestKnownDurationAboveTheFloor) {
-  const StageLimits limits =
-      stage_limits({}, {run_with(Stage::restore, 2h), run_with(Stage::restore, 1h),
-                        run_with(Stage::fetch, 1s)});
+  const StageLimits limits = stage_limits(
+      {}, {run_with(Stage::restore, 2h), run_with(Stage::restore, 1h), run_with(Stage::fetch, 1s)});
   EXPECT_EQ(limits.at(Stage::restore), 6h);
   EXPECT_EQ(limits.at(Stage::fetch), 1h);
 }
