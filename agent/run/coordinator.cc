@@ -341,6 +341,11 @@ asio::awaitable<Error> Coordinator::Impl::first_cause(Stage stage, Error error) 
   const CallLimits quick{30s, 0s, 5s};
   auto known = co_await plugin->process->ask<protocol::DiagnoseResult>("diagnose",
                                                                        std::move(question), quick);
+  if (!known && known.error().reason == Reason::plugin_crashed) {
+    // It was dying already. What it had to hand over cannot be blamed on the backup any more.
+    report_.faults.push_back(std::move(error));
+    co_return std::move(known).error();
+  }
   if (!known || !known->cause) co_return error;
   Error cause = std::move(*known->cause);
   report_.faults.push_back(std::move(error));
