@@ -51,7 +51,7 @@ CheckOutcome judge_latest(CheckOutcome outcome, const DataDirectory& data, const
   outcome.expected =
       fmt::format("past {} (segment {})", format_lsn(archive.last_record_lsn), archive.segment);
   outcome.outcome = Outcome::fail;
-  const bool other_timeline = archive.timeline != 0 && archive.timeline != end.point.timeline;
+  const bool other_timeline = archive.timeline > end.point.timeline;
   if (end.lsn <= archive.last_record_lsn) {
     blame_segment(outcome, data, end);
     if (other_timeline) {
@@ -113,6 +113,15 @@ CheckOutcome judge_recovery(const DataDirectory& data, const RecoveryEnd& end) {
   CheckOutcome outcome;
   outcome.proof = Proof::metadata;
   outcome.measured = measured_text(end);
+  if (!end.replaced_segment.empty()) {
+    outcome.outcome = Outcome::fail;
+    outcome.reason = Reason::wal_gap;
+    outcome.object = end.replaced_segment;
+    outcome.message = fmt::format(
+        "WAL segment {} is missing: recovery took the segment of an older timeline instead",
+        end.replaced_segment);
+    return outcome;
+  }
   return data.recover_to.kind == RecoverTo::Kind::latest
              ? judge_latest(std::move(outcome), data, end)
              : judge_target(std::move(outcome), data, end);

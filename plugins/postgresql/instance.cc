@@ -50,26 +50,6 @@ std::string newest_history(const fs::path& wal_dir) {
 
 }  // namespace
 
-std::optional<HistoryEnd> parse_history_end(std::string_view text) {
-  std::optional<HistoryEnd> end;
-  while (!text.empty()) {
-    const auto line_end = text.find('\n');
-    const std::string_view line = text.substr(0, line_end);
-    text.remove_prefix(line_end == std::string_view::npos ? text.size() : line_end + 1);
-    const auto first = line.find('\t');
-    if (first == std::string_view::npos) continue;
-    const auto second = line.find('\t', first + 1);
-    HistoryEnd found;
-    const auto [parsed, error] = std::from_chars(line.data(), line.data() + first, found.timeline);
-    const auto lsn = parse_lsn(line.substr(first + 1, second - first - 1));
-    if (error != std::errc{} || parsed != line.data() + first || !lsn) continue;
-    found.lsn = *lsn;
-    if (second != std::string_view::npos) found.reason = printable(line.substr(second + 1), 300);
-    end = std::move(found);
-  }
-  return end;
-}
-
 Instance::Instance(DataDirectory data, InstanceOptions options)
     : data_(std::move(data)), options_(std::move(options)) {}
 
@@ -182,20 +162,20 @@ void Instance::report_replay(sdk::Context& context) {
 
 Status Instance::read_recovery_end() {
   recovery_.log = parse_recovery_log(log(), data_.wal_segment_bytes);
-  std::optional<HistoryEnd> history;
   if (recovery_.log.archive_recovery) {
-    const std::string name = newest_history(data_.path / "pg_wal");
-    if (!name.empty()) {
-      RAD_TRY(const std::string text, read_file(data_.path / "pg_wal" / name));
-      history = parse_history_end(text);
-    }
-    if (!history) {
+    const fs::path wal = data_.path / "pg_wal";
+    const auto text = read_file(wal / newest_history(wal));
+    const auto history = parse_history(text ? *text : "");
+    if (history.empty()) {
       return fail(Reason::internal_error,
                   "recovery has ended, but the new timeline's history file cannot be read");
     }
-    recovery_.lsn = history->lsn;
-    recovery_.reason = history->reason;
-    recovery_.point.timeline = history->timeline;
+    recovery_.lsn = history.back().lsn;
+    recovery_.reason = history.back().reason;
+    recovery_.point.timeline = history.back().timeline;
+    const auto followed = read_file(wal / fmt::format("{:08X}.history", recovery_.point.timeline));
+    recovery_.replaced_segment = replaced_segment(
+        recovery_, parse_history(followed ? *followed : ""), data_.wal_segment_bytes);
   } else {
     RAD_TRY(const ControlData now, read_control_data(files_.bin_dir, data_.path));
     recovery_.lsn = parse_lsn(now.checkpoint_lsn).value_or(0);

@@ -14,9 +14,9 @@
 #include "plugins/postgresql/connection.h"
 #include "plugins/postgresql/control_data.h"
 #include "plugins/postgresql/data_directory.h"
+#include "plugins/postgresql/recovery_end.h"
 #include "plugins/postgresql/server.h"
 #include "plugins/postgresql/server_config.h"
-#include "plugins/postgresql/server_log.h"
 #include "plugins/sdk/plugin.h"
 
 namespace rad::postgresql {
@@ -26,14 +26,6 @@ struct InstanceOptions {
   std::filesystem::path scratch_dir;  ///< of this plugin; holds configuration and log
   std::filesystem::path runtime_dir;  ///< short; holds the socket
   ServerSettings settings;            ///< socket_dir is filled in here
-};
-
-/// Where and why recovery ended.
-struct RecoveryEnd {
-  RecoveryPoint point;
-  Lsn lsn = 0;         ///< end of the last replayed record
-  std::string reason;  ///< as the timeline's history file has it, "" without archive recovery
-  RecoveryLog log;
 };
 
 /// One thread at a time.
@@ -95,13 +87,5 @@ class Instance {
   std::uint64_t replayed_bytes_ = 0;
   std::uint64_t log_start_ = 0;  ///< where the running server's part of the log begins
 };
-
-/// Timeline, LSN and reason of the last line of a timeline history file.
-struct HistoryEnd {
-  std::uint32_t timeline = 0;  ///< the timeline that was left
-  Lsn lsn = 0;
-  std::string reason;
-};
-std::optional<HistoryEnd> parse_history_end(std::string_view text);
 
 }  // namespace rad::postgresql

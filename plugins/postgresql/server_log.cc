@@ -179,6 +179,14 @@ std::string segment_after(std::string_view message, std::string_view mark) {
   return name.size() == 24 && hex ? std::string(name) : std::string{};
 }
 
+void read_restored(std::string_view message, RecoveryLog& result, std::uint64_t segment_bytes) {
+  std::string name = segment_after(message, "restored log file \"");
+  const auto segment = parse_segment(name, segment_bytes);
+  if (!segment) return;
+  result.restored[segment->number] = segment->timeline;
+  result.last_restored_segment = std::move(name);
+}
+
 // Replay's complaints name a segment ("in log segment X, offset"; 16 and later: "in WAL segment X,
 // LSN ...") or a position ("in record at 0/2000060", "invalid record length at 0/3000090").
 void read_complaint(std::string_view message, RecoveryLog& result, std::uint64_t segment_bytes) {
@@ -279,9 +287,8 @@ RecoveryLog parse_recovery_log(std::string_view log, std::uint64_t segment_bytes
     } else if (message.starts_with("recovery stopping ")) {
       result.target_reached = true;
       result.stop_text = printable(message, 300);
-    } else if (message.starts_with("restored log file \"")) {
-      std::string segment = segment_after(message, "restored log file \"");
-      if (!segment.empty()) result.last_restored_segment = std::move(segment);
+    } else if (!result.redo_done && message.starts_with("restored log file \"")) {
+      read_restored(message, result, segment_bytes);
     } else if (has(message, "doesn't exist, reading as zeroes")) {
       result.missing_status_files.push_back(printable(message, 200));
     } else if (message.starts_with("redo done at ")) {

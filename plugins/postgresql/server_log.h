@@ -5,6 +5,7 @@
 // tested with logs that a real server wrote.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +38,8 @@ struct RecoveryLog {
   std::string stop_text;          ///< that line, without its prefix
   std::optional<Lsn> redo_done;   ///< start of the last record replayed
   std::optional<TimePoint> last_transaction;
-  std::string last_restored_segment;  ///< last file got from the archive that is a segment
+  std::string last_restored_segment;  ///< last one got from the archive before replay ended
+  std::map<std::uint64_t, std::uint32_t> restored;  ///< segment number to the timeline it came from
   /// Transaction status files that replay wanted and did not find: normal if the source truncated
   /// them during the backup, a hole in the backup if not; nobody can tell from here.
   std::vector<std::string> missing_status_files;

@@ -35,6 +35,34 @@ TEST(Recovery, GoesToTheEndOfTheArchive) {
   }
 }
 
+TEST(Recovery, FollowsTheNewestTimeline) {
+  RestoredCopy copy;
+  copy.use_branch();
+  TestRun run(copy, {check("recovery_point"), check("sql", count_of_orders(1107))});
+  EXPECT_EQ(run.start().recovery.timeline, 2U);
+  for (const CheckOutcome& outcome : run.check_all()) {
+    EXPECT_EQ(summary(outcome), "pass") << outcome.message;
+  }
+}
+
+TEST(Recovery, SaysThatATimelineHistoryIsMissing) {
+  RestoredCopy copy;
+  copy.use_branch();
+  fs::remove(copy.archive() / "00000002.history");
+  TestRun run(copy, {check("recovery_point")});
+  EXPECT_EQ(run.start().recovery.timeline, 1U);
+  EXPECT_EQ(summary(run.check_one()), "fail wal_gap 00000002.history");
+}
+
+TEST(Recovery, NamesTheMissingSegmentOfTheNewestTimeline) {
+  RestoredCopy copy;
+  copy.use_branch();
+  fs::remove(copy.archive() / fact("branch_segment"));
+  TestRun run(copy, {check("recovery_point")});
+  run.start();
+  EXPECT_EQ(summary(run.check_one()), "fail wal_gap " + fact("branch_segment"));
+}
+
 TEST(Recovery, ReportsProgressOfReplay) {
   RestoredCopy copy;
   copy.set_fetch("sleep 0.3; exec cp " + copy.archive().string() + "/\"$1\" \"$2\" 2>/dev/null");

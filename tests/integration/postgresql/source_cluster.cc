@@ -58,12 +58,22 @@ RestoredCopy::RestoredCopy() {
   fs::create_directory_symlink(dir_ / "ts", link);
   std::ofstream(data() / "tablespace_map")
       << source.fact("tablespace") << " " << (dir_ / "ts").string() << "\n";
-  fs::create_directory(archive());
-  for (const auto& entry : fs::directory_iterator(source.path() / "archive")) {
-    fs::create_symlink(entry.path(), archive() / entry.path().filename());
-  }
+  fill_archive("archive");
   set_fetch("exec cp " + archive().string() + "/\"$1\" \"$2\" 2>/dev/null");
   give_away(data());
+}
+
+void RestoredCopy::fill_archive(const char* name) {
+  fs::remove_all(archive());
+  fs::create_directory(archive());
+  for (const auto& entry : fs::directory_iterator(SourceCluster::instance().path() / name)) {
+    fs::create_symlink(entry.path(), archive() / entry.path().filename());
+  }
+}
+
+void RestoredCopy::use_branch() {
+  fill_archive("archive2");
+  branch_ = true;
 }
 
 RestoredCopy::RestoredCopy(Odd) : odd_(true) {
@@ -107,10 +117,11 @@ bj::object RestoredCopy::artifact(const bj::object& changes) const {
     properties["backup_start_lsn"] = source.fact("start_lsn");
     properties["backup_stop_lsn"] = source.fact("stop_lsn");
     properties["offline"] = false;
-    properties["archive_end"] = {{"segment", source.fact("last_segment")},
-                                 {"timeline", 1},
-                                 {"last_record_lsn", source.fact("last_record")},
-                                 {"clean", true}};
+    properties["archive_end"] = {
+        {"segment", source.fact(branch_ ? "branch_segment" : "last_segment")},
+        {"timeline", branch_ ? 2 : 1},
+        {"last_record_lsn", source.fact(branch_ ? "branch_record" : "last_record")},
+        {"clean", true}};
   }
   for (const auto& [key, value] : changes) properties[key] = value;
   return {

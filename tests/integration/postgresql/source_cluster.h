@@ -38,6 +38,8 @@ class RestoredCopy {
   std::filesystem::path archive() const { return dir_ / "archive"; }
   /// A copy of an archived file that may be changed.
   std::filesystem::path own_segment(const std::string& name);
+  /// Goes on with the archive that has a second timeline.
+  void use_branch();
   /// Replaces the restore command's script.
   void set_fetch(const std::string& script);
 
@@ -46,7 +48,10 @@ class RestoredCopy {
 
  private:
   TempDir dir_;
+  void fill_archive(const char* name);
+
   bool odd_ = false;
+  bool branch_ = false;
 };
 
 /// Changes one byte of a file to another value.

@@ -70,6 +70,11 @@ TEST_F(RecoveryPointCheck, WantsTheTimelineOfTheArchive) {
   EXPECT_EQ(judged(), "fail wal_gap 00000003.history");
 }
 
+TEST_F(RecoveryPointCheck, RefusesAnotherPast) {
+  end_.replaced_segment = "000000020000000000000005";
+  EXPECT_EQ(judged(), "fail wal_gap 000000020000000000000005");
+}
+
 TEST_F(RecoveryPointCheck, CannotTellWithoutAnEnd) {
   data_.archive_end.reset();
   EXPECT_EQ(judged(), "inconclusive check_error");
