@@ -64,6 +64,7 @@ class WaleSmall(AgentTest):
             self.skipTest("the other tests already run without")
         self.host.remove()
         self.host = WaleHost(pwd.getpwnam("nobody"))
+        self.addCleanup(self.host.remove)
         self.host.add_wale(checks=[self.rows("end_of_archive")])
         report = self.check_report(self.host.run(), "pass")
         self.assertIn("namespace", report["isolation"])
