@@ -62,11 +62,14 @@ class Exposition {
       std::stable_sort(reports.begin(), reports.end(),
                        [](const auto* a, const auto* b) { return a->created_at > b->created_at; });
     }
-    for (const auto& runs : input.runs) {
+    for (const auto& runs : input.counters.runs) {
       runs_[{runs.target, runs.schedule, runs.depth, runs.verdict}] += runs.count;
     }
-    for (const auto& failure : input.failures) {
+    for (const auto& failure : input.counters.failures) {
       failures_[{failure.target, failure.reason}] += failure.count;
+    }
+    for (const auto& errors : input.counters.report_errors) {
+      report_errors_[errors.reporter] += errors.count;
     }
   }
 
@@ -113,7 +116,9 @@ class Exposition {
     add(Metric::scratch_free_bytes,
         input_.scratch_free_bytes ? static_cast<double>(*input_.scratch_free_bytes) : kNever);
     for (const auto& reporter : input_.reporters) {
-      add(Metric::report_errors_total, static_cast<double>(reporter.errors), {reporter.name});
+      const auto errors = report_errors_.find(reporter);
+      add(Metric::report_errors_total,
+          errors == report_errors_.end() ? 0 : static_cast<double>(errors->second), {reporter});
     }
   }
 
@@ -128,7 +133,7 @@ class Exposition {
   void run_series(const std::string& target, const std::string& schedule, Depth depth) {
     const auto depth_name = to_string(depth);
     const auto found = latest_.find({target, schedule, depth});
-    const MetricsLatest* latest = found == latest_.end() ? nullptr : found->second;
+    const LatestRun* latest = found == latest_.end() ? nullptr : found->second;
     const bool ran = latest != nullptr && latest->report.verdict.has_value();
     add(Metric::last_run, ran ? instant(latest->report.ended_at) : 0,
         {target, schedule, depth_name});
@@ -173,9 +178,9 @@ class Exposition {
     const auto cleanup = newest(name, [](const RunReport& r) { return std::optional(r.cleanup); });
     add(Metric::cleanup_failed, cleanup == CleanupResult::failed ? 1 : 0, {name});
 
-    const auto bytes = std::find_if(input_.bytes.begin(), input_.bytes.end(),
+    const auto bytes = std::find_if(input_.counters.bytes.begin(), input_.counters.bytes.end(),
                                     [&](const auto& b) { return b.target == name; });
-    const bool counted = bytes != input_.bytes.end();
+    const bool counted = bytes != input_.counters.bytes.end();
     add(Metric::bytes_read_total, counted ? static_cast<double>(bytes->read) : 0, {name});
     add(Metric::bytes_restored_total, counted ? static_cast<double>(bytes->restored) : 0, {name});
     for (const auto& reason : all_reasons()) {
@@ -224,10 +229,11 @@ class Exposition {
   const MetricsInput& input_;
   std::vector<MetricFamily> families_;
   std::set<std::string> added_;
-  std::map<ScheduleKey, const MetricsLatest*> latest_;
+  std::map<ScheduleKey, const LatestRun*> latest_;
   std::map<std::string, std::vector<const RunReport*>> by_target_;
   std::map<std::tuple<std::string, std::string, Depth, Verdict>, std::uint64_t> runs_;
   std::map<std::pair<std::string, Reason>, std::uint64_t> failures_;
+  std::map<std::string, std::uint64_t> report_errors_;
 };
 
 }  // namespace

@@ -12,8 +12,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
-#include "agent/base/reason.h"
-#include "agent/model/run_report.h"
+#include "agent/model/counters.h"
 
 namespace rad {
 
@@ -35,33 +34,6 @@ struct MetricsTarget {
   bool run_in_progress = false;
 };
 
-/// The last ended run of one (target, schedule, depth); see Store::latest_runs().
-struct MetricsLatest {
-  RunReport report;
-  std::optional<TimePoint> last_success;
-};
-
-struct MetricsRunCount {
-  std::string target;
-  std::string schedule;
-  Depth depth = Depth::restore;
-  Verdict verdict = Verdict::pass;
-  std::uint64_t count = 0;
-};
-struct MetricsFailureCount {
-  std::string target;
-  Reason reason = Reason::internal_error;
-  std::uint64_t count = 0;
-};
-struct MetricsBytes {
-  std::string target;
-  std::uint64_t read = 0;
-  std::uint64_t restored = 0;
-};
-struct MetricsReporter {
-  std::string name;
-  std::uint64_t errors = 0;
-};
 struct MetricsOpenIssue {
   std::string target;
   Depth depth = Depth::restore;
@@ -72,11 +44,9 @@ struct MetricsOpenIssue {
 struct MetricsInput {
   std::string version;
   std::vector<MetricsTarget> targets;
-  std::vector<MetricsReporter> reporters;  ///< all configured ones
-  std::vector<MetricsLatest> latest;
-  std::vector<MetricsRunCount> runs;
-  std::vector<MetricsFailureCount> failures;
-  std::vector<MetricsBytes> bytes;
+  std::vector<std::string> reporters;  ///< names of all configured ones
+  std::vector<LatestRun> latest;       ///< see Store::latest_runs()
+  Counters counters;
   std::vector<MetricsOpenIssue> open_issues;
   std::optional<TimePoint> scheduler_last_tick;
   bool config_last_reload_successful = true;

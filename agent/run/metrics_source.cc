@@ -61,25 +61,11 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   for (const TargetConfig& target : config.targets) {
     input.targets.push_back(describe(target, plugins, unfinished, config.agent, clock.now()));
   }
-  RAD_TRY(const Counters counters, store.counters());
   for (const ReporterConfig& reporter : config.reporters) {
-    MetricsReporter row{reporter.name, 0};
-    for (const ReportErrorCount& count : counters.report_errors) {
-      if (count.reporter == reporter.name) row.errors = count.count;
-    }
-    input.reporters.push_back(std::move(row));
+    input.reporters.push_back(reporter.name);
   }
-  RAD_TRY(const std::vector<LatestRun> latest, store.latest_runs());
-  for (const LatestRun& run : latest) input.latest.push_back({run.report, run.last_success});
-  for (const RunCount& row : counters.runs) {
-    input.runs.push_back({row.target, row.schedule, row.depth, row.verdict, row.count});
-  }
-  for (const FailureCount& row : counters.failures) {
-    input.failures.push_back({row.target, row.reason, row.count});
-  }
-  for (const ByteCount& row : counters.bytes) {
-    input.bytes.push_back({row.target, row.read, row.restored});
-  }
+  RAD_TRY(input.latest, store.latest_runs());
+  RAD_TRY(input.counters, store.counters());
   for (const ReporterConfig& reporter : config.reporters) {
     if (reporter.kind != "issue_directory") continue;
     RAD_TRY(const std::vector<IssueChange> issues,

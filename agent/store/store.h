@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "agent/base/error.h"
+#include "agent/model/counters.h"
 #include "agent/model/run_report.h"
 
 namespace rad {
@@ -51,12 +52,6 @@ struct RunFilter {
   std::size_t limit = 100;
 };
 
-/// The last ended run of one (target, schedule, depth), and when one last passed.
-struct LatestRun {
-  RunReport report;
-  std::optional<TimePoint> last_success;  ///< ended_at of the last pass, of any age
-};
-
 /// What one reporter knows about one open or closed issue; key (reporter, target, depth).
 struct IssueState {
   std::string reporter;
@@ -80,35 +75,6 @@ struct ScheduleState {
   std::uint32_t attempts = 0;             ///< runs begun for slot_open
   std::optional<TimePoint> last_attempt;  ///< end of the last of them
   std::string last_run_id;
-};
-
-/// Counters since the file was made; they only grow.
-struct RunCount {
-  std::string target;
-  std::string schedule;
-  Depth depth = Depth::restore;
-  Verdict verdict = Verdict::pass;
-  std::uint64_t count = 0;
-};
-struct FailureCount {
-  std::string target;
-  Reason reason = Reason::internal_error;
-  std::uint64_t count = 0;
-};
-struct ByteCount {
-  std::string target;
-  std::uint64_t read = 0;
-  std::uint64_t restored = 0;
-};
-struct ReportErrorCount {
-  std::string reporter;
-  std::uint64_t count = 0;
-};
-struct Counters {
-  std::vector<RunCount> runs;
-  std::vector<FailureCount> failures;
-  std::vector<ByteCount> bytes;
-  std::vector<ReportErrorCount> report_errors;
 };
 
 /// How a Store is opened. Only tests change the defaults.

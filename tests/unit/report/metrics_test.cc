@@ -36,7 +36,7 @@ MetricsInput configured() {
   target.rto = hours(4);
   target.rpo = minutes(15);
   input.targets = {target};
-  input.reporters = {{.name = "issue_directory"}};
+  input.reporters = {"issue_directory"};
   return input;
 }
 
@@ -51,14 +51,14 @@ MetricsInput lived_in() {
   input.latest = {{.report = passed_restore(), .last_success = passed_restore().ended_at},
                   {.report = fail, .last_success = fail.created_at - hours(24)},
                   {.report = inconclusive_restore()}};
-  input.runs = {{"customers-db", "rad", Depth::restore, Verdict::pass, 3},
-                {"customers-db", "daily", Depth::verify, Verdict::fail, 1},
-                {"customers-db", "weekly", Depth::verify, Verdict::fail, 9},
-                {"gone-db", "rad", Depth::restore, Verdict::fail, 7}};
-  input.failures = {{"customers-db", Reason::decrypt_failed, 1},
-                    {"gone-db", Reason::decrypt_failed, 8}};
-  input.bytes = {{"customers-db", 22'500'000, 51'400'000}};
-  input.reporters[0].errors = 2;
+  input.counters.runs = {{"customers-db", "rad", Depth::restore, Verdict::pass, 3},
+                         {"customers-db", "daily", Depth::verify, Verdict::fail, 1},
+                         {"customers-db", "weekly", Depth::verify, Verdict::fail, 9},
+                         {"gone-db", "rad", Depth::restore, Verdict::fail, 7}};
+  input.counters.failures = {{"customers-db", Reason::decrypt_failed, 1},
+                             {"gone-db", Reason::decrypt_failed, 8}};
+  input.counters.bytes = {{"customers-db", 22'500'000, 51'400'000}};
+  input.counters.report_errors = {{"issue_directory", 2}, {"gone-reporter", 7}};
   input.open_issues = {{"customers-db", Depth::verify}};
   input.scheduler_last_tick = fail.ended_at;
   input.scratch_free_bytes = 123'456'789'012;
@@ -170,6 +170,7 @@ TEST(Metrics, ASkippedCheckIsNoPass) {
 TEST(Metrics, WhatIsNotConfiguredAnyMoreIsNotTold) {
   const std::string text = render_metrics(lived_in());
   EXPECT_THAT(text, Not(HasSubstr("gone-db")));
+  EXPECT_THAT(text, Not(HasSubstr("gone-reporter")));
   EXPECT_THAT(text, Not(HasSubstr("weekly")));
 }
 
