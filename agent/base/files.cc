@@ -11,10 +11,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fts.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace rad {
 namespace {
@@ -57,6 +60,33 @@ Status sync_directory(const std::filesystem::path& directory) {
   return {};
 }
 
+/// The rest of an open file that should be a regular one.
+Result<std::string> read_open_file(const UniqueFd& fd, const std::filesystem::path& path,
+                                   std::size_t max_bytes) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return file_error(Reason::host_unfit, "read", path, errno);
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Reason::config_invalid, fmt::format("'{}' is not a regular file", path.string()),
+                {}, path.string());
+  }
+  std::string content;
+  std::array<char, 65536> buffer{};
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return file_error(Reason::host_unfit, "read", path, errno);
+    }
+    if (got == 0) return content;
+    if (content.size() + static_cast<std::size_t>(got) > max_bytes) {
+      return fail(Reason::config_invalid,
+                  fmt::format("'{}' is larger than the {} bytes allowed", path.string(), max_bytes),
+                  {}, path.string());
+    }
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
 /// Removes a temporary file unless it was renamed into place.
 class TemporaryFile {
  public:
@@ -87,28 +117,20 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
     const bool missing = code == ENOENT || code == ENOTDIR || code == ELOOP || code == ENAMETOOLONG;
     return file_error(missing ? Reason::config_invalid : Reason::host_unfit, "read", path, code);
   }
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return file_error(Reason::host_unfit, "read", path, errno);
-  if (!S_ISREG(status.st_mode)) {
-    return fail(Reason::config_invalid, fmt::format("'{}' is not a regular file", path.string()),
-                {}, path.string());
-  }
-  std::string content;
-  std::array<char, 65536> buffer{};
-  while (true) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return file_error(Reason::host_unfit, "read", path, errno);
-    }
-    if (got == 0) return content;
-    if (content.size() + static_cast<std::size_t>(got) > max_bytes) {
-      return fail(Reason::config_invalid,
-                  fmt::format("'{}' is larger than the {} bytes allowed", path.string(), max_bytes),
-                  {}, path.string());
-    }
-    content.append(buffer.data(), static_cast<std::size_t>(got));
-  }
+  return read_open_file(fd, path, max_bytes);
+}
+
+Result<std::string> read_file_beneath(const std::filesystem::path& directory,
+                                      const std::filesystem::path& file, std::size_t max_bytes) {
+  const UniqueFd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return file_error(Reason::host_unfit, "read", directory, errno);
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const UniqueFd fd(
+      static_cast<int>(::syscall(SYS_openat2, root.get(), file.c_str(), &how, sizeof how)));
+  if (!fd) return file_error(Reason::host_unfit, "read", directory / file, errno);
+  return read_open_file(fd, directory / file, max_bytes);
 }
 
 Status write_file_atomic(const std::filesystem::path& path, std::string_view content,

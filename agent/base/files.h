@@ -17,6 +17,11 @@ namespace rad {
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t max_bytes = 16U << 20U);
 
+/// As read_file(), for a file below a directory that others may write to: no part of `file`, a
+/// relative path, may be a symbolic link or lead out of `directory` at the moment of opening.
+Result<std::string> read_file_beneath(const std::filesystem::path& directory,
+                                      const std::filesystem::path& file, std::size_t max_bytes);
+
 /// Writes a file so that readers see the old or the new content, never a part: temporary file in
 /// the same directory, fsync, rename. \return scratch_full on ENOSPC, else host_unfit.
 Status write_file_atomic(const std::filesystem::path& path, std::string_view content,

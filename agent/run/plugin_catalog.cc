@@ -11,11 +11,6 @@ namespace rad {
 namespace asio = boost::asio;
 namespace {
 
-PluginOption to_option(const protocol::OptionInfo& info) {
-  return {info.key,     info.type, info.required, info.secret, info.default_text,
-          info.allowed, info.min,  info.max,      info.summary};
-}
-
 asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor executor,
                                                        PluginCommand command) {
   using namespace std::chrono_literals;
@@ -31,16 +26,8 @@ asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor exe
 }  // namespace
 
 PluginSchema to_schema(const protocol::PluginInfo& info) {
-  PluginSchema schema{info.name, info.version, info.roles, info.produces, info.consumes, {}, {}};
-  for (const protocol::OptionInfo& option : info.options)
-    schema.options.push_back(to_option(option));
-  for (const protocol::CheckInfo& check : info.checks) {
-    PluginCheck row{check.type, check.depths, check.proof, check.by_default, check.summary, {}};
-    for (const protocol::OptionInfo& option : check.options)
-      row.options.push_back(to_option(option));
-    schema.checks.push_back(std::move(row));
-  }
-  return schema;
+  return {info.name,     info.version, info.roles, info.produces,
+          info.consumes, info.options, info.checks};
 }
 
 asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor executor,

@@ -63,14 +63,14 @@ asio::awaitable<Status> start_plugin(RunPlugin& plugin, asio::any_io_executor ex
                                      CallLimits limits) {
   RAD_CO_TRY(PluginCommand command,
              find_plugin(plugin.name, options.plugin_dir, options.libexec_dir));
-  RAD_CO_TRY(const PluginDirs dirs, workspace.add_plugin(plugin.name));
+  RAD_CO_TRY(plugin.dirs, workspace.add_plugin(plugin.name));
   RAD_CO_TRY(plugin.process, PluginProcess::start(executor, std::move(command)));
   protocol::InitializeParams params;
   params.run_id = report.id;
   params.target = report.target;
   params.depth = report.depth;
-  params.scratch_dir = dirs.scratch.string();
-  params.runtime_dir = dirs.runtime.string();
+  params.scratch_dir = plugin.dirs.scratch.string();
+  params.runtime_dir = plugin.dirs.runtime.string();
   params.account = account;
   params.options = plugin.options;
   params.checks = plugin.checks;

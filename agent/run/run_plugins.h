@@ -22,6 +22,7 @@ struct RunPlugin {
   std::string name;
   boost::json::object options;
   std::vector<protocol::CheckSpec> checks;  ///< those it can answer at this depth
+  PluginDirs dirs;                          ///< once it has been started
   std::unique_ptr<PluginProcess> process;
   bool initialized = false;
 };

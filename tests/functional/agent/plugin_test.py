@@ -103,6 +103,20 @@ class Misbehaviour(AgentTest):
                 self.assertLess(len(run.stdout), 100000)
         self.check_nothing_left()
 
+    def test_more_outcomes_than_one_message_takes(self):
+        """They come through a file; the last one decides as much as the first."""
+        checks = [{"check": "fake_data", "name": f"c{number:04}"} for number in range(1200)]
+        self.host.add_fake("good", checks=checks)
+        self.host.add_fake("bad", {"checks": {"c1199": {
+            "outcome": "fail", "reason": "check_failed", "message": "the last one"}}},
+            checks=checks)
+        report = self.check_report(self.host.run("good"), "pass")
+        asked = [check["outcome"] for check in report["checks"] if check["check"] == "fake_data"]
+        self.assertEqual(asked, ["pass"] * 1200)
+        report = self.check_report(self.host.run("bad"), "fail", "check_failed")
+        self.assertEqual(report["cause"]["message"], "check 'c1199': the last one")
+        self.check_nothing_left()
+
     def test_stderr_flood_is_only_kept_in_part(self):
         self.host.add_fake(script={"restore": {"stderr": "x" * 5_000_000, "crash": "exit"}})
         report = self.check_report(self.host.run(), "inconclusive", "plugin_crashed")
