@@ -10,7 +10,7 @@
 
 namespace rad {
 
-/// The same rules as plugins/sdk/options.h, with line and column.
+/// The rules of agent/model/option_rules.h, with line and column.
 /// \param what    named in the messages: "plugin 'wal_e'"
 /// \param path    of the section, "targets[0].restore"
 /// \param section place of what is missing

@@ -1,5 +1,5 @@
-// What a plugin says of itself, as plain values. agent/run fills it from the answers to
-// `initialize`; agent/config checks the configuration against it and routes checks by it.
+// What a plugin says of itself, as plain values: its side fills them, the answer to `initialize`
+// carries them, agent/config checks the configuration against them and routes checks by them.
 #pragma once
 
 #include <map>
@@ -11,18 +11,19 @@
 
 namespace rad {
 
-/// One option of a plugin or of a check. Types are those of the plugin protocol: string, path,
-/// duration, bytes, integer, number, boolean, list, object, enum.
+/// One option of a plugin or of a check; option_rules.h judges and reads its values. Types: string,
+/// path, duration, bytes, integer, number, boolean, list, object, enum.
 struct PluginOption {
   std::string key;
   std::string type;
   bool required = false;
-  bool secret = false;               ///< the value is a path to a secret
+  bool secret = false;               ///< the value is a path to a secret; never the secret
   std::string default_text;          ///< "" if none
   std::vector<std::string> allowed;  ///< for enum
-  std::optional<double> min;         ///< seconds for durations, else the value itself
-  std::optional<double> max;
-  std::string summary;  ///< one line
+  std::string summary;               ///< one line
+  /// Range, both ends included: of the number, the seconds of a duration, the bytes of a size.
+  std::optional<double> min = std::nullopt;
+  std::optional<double> max = std::nullopt;
 };
 
 /// One type of check that a plugin can answer.

@@ -12,6 +12,7 @@
 #include "agent/base/error.h"
 #include "agent/model/artifact.h"
 #include "agent/model/outcome.h"
+#include "agent/model/plugin_schema.h"
 #include "agent/model/words.h"
 
 namespace rad::protocol {
@@ -22,30 +23,9 @@ inline constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20U;
 /// More outcomes than this go to a file in scratch that CheckResult names.
 inline constexpr std::size_t kMaxOutcomes = 1000;
 
-/// One option a plugin or a check takes, for check-config, explain and the reference.
-struct OptionInfo {
-  std::string key;
-  std::string
-      type;  ///< string, path, duration, bytes, integer, number, boolean, list, object, enum
-  bool required = false;
-  bool secret = false;               ///< the value is a path to a secret; never the secret
-  std::string default_text;          ///< "" if none
-  std::vector<std::string> allowed;  ///< for enum
-  std::string summary;               ///< one line
-  /// Range, both ends included: of the number, the seconds of a duration, the bytes of a size.
-  std::optional<double> min = std::nullopt;
-  std::optional<double> max = std::nullopt;
-};
-
-/// One type of check a plugin can answer. Types are unique across all plugins.
-struct CheckInfo {
-  std::string type;
-  std::vector<Depth> depths;  ///< where it can answer; elsewhere it is not_applicable
-  Proof proof = Proof::none;  ///< what a pass of it proves at most
-  bool by_default = false;    ///< asked even if no target names it
-  std::string summary;
-  std::vector<OptionInfo> options;
-};
+/// Values of agent/model under the names that the specification has for them.
+using OptionInfo = PluginOption;
+using CheckInfo = PluginCheck;
 
 /// What a plugin says of itself in the answer to `initialize`.
 struct PluginInfo {

@@ -1,8 +1,8 @@
 // What a plugin says of itself and what the agent tells it. The answers: results_json.cc.
 #include <algorithm>
-#include <array>
 
 #include "agent/model/json.h"
+#include "agent/model/option_rules.h"
 #include "plugins/protocol/codec.h"
 #include "plugins/protocol/fields.h"
 
@@ -11,10 +11,6 @@ namespace {
 
 namespace bj = boost::json;
 using json::safe_string;
-
-constexpr std::array<std::string_view, 10> kOptionTypes{"string",  "path",   "duration", "bytes",
-                                                        "integer", "number", "boolean",  "list",
-                                                        "object",  "enum"};
 
 bj::value number_or_null(const std::optional<double>& number) {
   return number ? bj::value(*number) : bj::value(nullptr);
@@ -56,9 +52,7 @@ Result<OptionInfo> option_from_json(const bj::object& object) {
   OptionInfo option;
   RAD_TRY(option.key, read_name(object, "key"));
   RAD_TRY(option.type, json::get_string(object, "type"));
-  if (std::ranges::find(kOptionTypes, option.type) == kOptionTypes.end()) {
-    return fields::wrong("type", "a known type of option");
-  }
+  if (!is_option_type(option.type)) return fields::wrong("type", "a known type of option");
   RAD_TRY(option.required, json::get_bool(object, "required", false));
   RAD_TRY(option.secret, json::get_bool(object, "secret", false));
   RAD_TRY(option.default_text, fields::text(object, "default", 500));

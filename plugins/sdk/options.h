@@ -1,17 +1,14 @@
-// Options as a target's section gives them: checked against what the plugin said of itself, then
-// read. Values are JSON made from YAML: durations and sizes are texts such as "26h" and "64MiB".
+// Options as a target's section gives them: checked against what the plugin said of itself by the
+// rules of agent/model/option_rules.h, then read.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
+#include "agent/model/option_rules.h"
 #include "plugins/protocol/messages.h"
 
 namespace rad::sdk {
@@ -26,15 +23,12 @@ Status check_options(const boost::json::object& options,
 Status check_all_options(const protocol::InitializeParams& params,
                          const protocol::PluginInfo& info);
 
-/// Readers of checked options: nothing when the option was not given (or is of another type, which
-/// check_options() has refused before).
-std::optional<std::string> text_option(const boost::json::object& options, std::string_view key);
-std::optional<std::chrono::milliseconds> duration_option(const boost::json::object& options,
-                                                         std::string_view key);
-std::optional<std::uint64_t> bytes_option(const boost::json::object& options, std::string_view key);
-std::optional<std::int64_t> integer_option(const boost::json::object& options,
-                                           std::string_view key);
-std::optional<double> number_option(const boost::json::object& options, std::string_view key);
-std::optional<bool> boolean_option(const boost::json::object& options, std::string_view key);
+/// Readers of checked options: nothing when the option was not given.
+using rad::boolean_option;
+using rad::bytes_option;
+using rad::duration_option;
+using rad::integer_option;
+using rad::number_option;
+using rad::text_option;
 
 }  // namespace rad::sdk

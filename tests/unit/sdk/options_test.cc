@@ -9,7 +9,6 @@ namespace rad::sdk {
 namespace {
 
 namespace bj = boost::json;
-using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -145,21 +144,6 @@ TEST(CheckAllOptions, ChecksThePluginAndEachCheck) {
                                             HasSubstr("option 'max' of check 'age' is missing"),
                                             HasSubstr("plugin 'p' has no check 'backup_ages'")));
   EXPECT_THAT(status.error().hint, HasSubstr("did you mean 'backup_age'?"));
-}
-
-TEST(ReadOptions, GivesNothingForWhatIsNotThere) {
-  const bj::object options{{"d", "90s"}, {"b", "2KiB"}, {"i", 7},
-                           {"n", 7},     {"t", true},   {"s", "x"}};
-  EXPECT_EQ(duration_option(options, "d"), 90s);
-  EXPECT_EQ(bytes_option(options, "b"), 2048U);
-  EXPECT_EQ(bytes_option(options, "i"), 7U);
-  EXPECT_EQ(integer_option(options, "i"), 7);
-  EXPECT_EQ(number_option(options, "n"), 7.0);
-  EXPECT_EQ(boolean_option(options, "t"), true);
-  EXPECT_EQ(text_option(options, "s"), "x");
-  EXPECT_FALSE(duration_option(options, "none"));
-  EXPECT_FALSE(bytes_option(options, "t"));
-  EXPECT_FALSE(text_option(options, "i"));
 }
 
 }  // namespace
