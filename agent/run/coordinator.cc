@@ -98,6 +98,7 @@ asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
     Status status = co_await carry_out(*stage);
     StageRecord& row = state_.report.stages.back();
     row.ended_at = state_.services.clock.now();
+    const bool ok = status.has_value() && !state_.cancelled;
     if (!status) {
       row.error = status.error();
       if (*stage != Stage::cleanup && *stage != Stage::report && !state_.report.cause) {
@@ -106,7 +107,7 @@ asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
       }
     }
     if (*stage != Stage::report) state_.write_record();
-    machine.ended(status.has_value() && !state_.cancelled);
+    machine.ended(ok);
   }
   co_return state_.report;
 }
