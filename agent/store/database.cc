@@ -1,7 +1,6 @@
 #include "agent/store/database.h"
 
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include "agent/base/text.h"
 #include "agent/base/unique_fd.h"
+#include "agent/store/sqlite_error.h"
 
 namespace rad::store {
 namespace {
@@ -17,59 +17,12 @@ namespace {
 /// A file up to this size is checked whole when it is opened: about a tenth of a second.
 constexpr std::uintmax_t kCheckedWholeBytes = 32U << 20U;
 
-Error sqlite_error(int code, std::string_view text, const std::string& path) {
-  const std::string what = fmt::format("store '{}'", path);
-  const std::string moved_aside = fmt::format(
-      "move '{0}', '{0}-wal' and '{0}-shm' aside and start again: the history of runs begins anew",
-      path);
-  switch (code & 0xff) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return fail(Reason::host_unfit, fmt::format("{} is damaged: {}", what, text), moved_aside,
-                  path);
-    case SQLITE_FULL:
-      return fail(Reason::host_unfit, fmt::format("{} cannot grow: {}", what, text),
-                  "make space on the file system of the state directory", path);
-    case SQLITE_READONLY:
-      return fail(Reason::host_unfit, fmt::format("{} is read-only: {}", what, text),
-                  "give the agent's user write access to the file and its directory, and see that "
-                  "the file system is mounted read-write",
-                  path);
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-      return fail(Reason::host_unfit, fmt::format("{} cannot be opened: {}", what, text),
-                  "see that its directory exists and belongs to the agent's user", path);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED: {
-      Error error =
-          fail(Reason::host_unfit, fmt::format("{} is held by another process: {}", what, text),
-               fmt::format("`fuser -v {}` shows which", path), path);
-      error.retryable = true;
-      return error;
-    }
-    case SQLITE_IOERR:
-      return fail(Reason::host_unfit, fmt::format("{} has an I/O error: {}", what, text),
-                  "see the kernel's log for the disk of the state directory, and its free space",
-                  path);
-    case SQLITE_NOMEM:
-      return fail(Reason::out_of_memory, fmt::format("{}: {}", what, text), {}, path);
-    default:
-      return fail(Reason::internal_error, fmt::format("{}: {} (code {})", what, text, code), {},
-                  path);
-  }
-}
+/// How long the write-ahead log may stay once its content is in the file.
+constexpr int kLogBytesKept = 4 << 20;
 
-Error sqlite_error(int code, sqlite3* connection, const std::string& path) {
-  // errmsg is about the last call of the connection, which need not be the one that gave `code`.
-  const bool same = connection != nullptr && sqlite3_errcode(connection) == (code & 0xff);
-  std::string text = same ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
-  if (connection != nullptr) {
-    if (const int number = sqlite3_system_errno(connection);
-        number != 0 && ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR)) {
-      text += fmt::format(" ({})", std::strerror(number));
-    }
-  }
-  return sqlite_error(code, text, path);
+Error remember(Condition& condition, Diagnosis diagnosis) {
+  condition.trouble = diagnosis.trouble;
+  return std::move(diagnosis.error);
 }
 
 /// Makes the file before SQLite does, which would make it readable by all; its -wal and -shm files
@@ -85,14 +38,28 @@ Status make_private(const std::filesystem::path& path) {
   return {};
 }
 
+/// A path as SQLite's URI: what has a meaning there is escaped.
+std::string uri_of(const std::filesystem::path& path, std::string_view query) {
+  // A path of two slashes would otherwise begin with the name of a host.
+  std::string uri = path.is_absolute() ? "file://" : "file:";
+  for (const char c : path.string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return fmt::format("{}?{}", uri, query);
+}
+
 }  // namespace
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const noexcept {
   sqlite3_finalize(statement);
 }
 
-Statement::Statement(sqlite3* connection, std::string path, sqlite3_stmt* statement)
-    : connection_(connection), path_(std::move(path)), statement_(statement) {}
+Statement::Statement(sqlite3* connection, Condition* condition, sqlite3_stmt* statement)
+    : connection_(connection), condition_(condition), statement_(statement) {}
 
 Statement& Statement::bind(int index, std::string_view text) {
   const int code = sqlite3_bind_text64(statement_.get(), index, text.data() ? text.data() : "",
@@ -114,12 +81,22 @@ Statement& Statement::bind(int index, std::optional<std::int64_t> value) {
   return *this;
 }
 
+Statement& Statement::bind(int index, const Statement& row, int column) {
+  const int code = sqlite3_bind_value(statement_.get(), index,
+                                      sqlite3_column_value(row.statement_.get(), column));
+  if (code != SQLITE_OK) failed_bind_ = code;
+  return *this;
+}
+
 Result<bool> Statement::step() {
-  if (failed_bind_ != SQLITE_OK) return sqlite_error(failed_bind_, connection_, path_);
+  if (failed_bind_ != SQLITE_OK) {
+    return remember(*condition_, diagnose(failed_bind_, connection_, condition_->path));
+  }
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  Error error = sqlite_error(sqlite3_extended_errcode(connection_), connection_, path_);
+  Error error = remember(
+      *condition_, diagnose(sqlite3_extended_errcode(connection_), connection_, condition_->path));
   // A statement left in the middle would keep its transaction open.
   sqlite3_reset(statement_.get());
   return error;
@@ -131,6 +108,10 @@ Status Statement::run() {
     return fail(Reason::internal_error, "a statement of the store gave a row, none was expected");
   }
   return {};
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
 }
 
 std::string Statement::text(int column) const {
@@ -153,36 +134,105 @@ void Database::Close::operator()(sqlite3* connection) const noexcept {
   sqlite3_close_v2(connection);
 }
 
-Result<Database> Database::open(const std::filesystem::path& path,
-                                std::chrono::milliseconds busy_timeout) {
-  RAD_CHECK(make_private(path));
-  Database database;
-  database.path_ = path.string();
+Database::Database() : condition_(std::make_unique<Condition>()) {}
+
+Status Database::connect(const std::string& uri, int flags, const StoreOptions& options) {
   sqlite3* raw = nullptr;
   // One thread uses the connection, so its mutex would only cost.
-  const int code =
-      sqlite3_open_v2(path.c_str(), &raw,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  database.connection_.reset(raw);
-  if (code != SQLITE_OK) return sqlite_error(code, raw, database.path_);
+  const int code = sqlite3_open_v2(uri.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
+                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+  connection_.reset(raw);
+  if (code != SQLITE_OK) return remember(*condition_, diagnose(code, raw, path()));
   sqlite3_extended_result_codes(raw, 1);
-  sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
+  sqlite3_busy_timeout(raw, static_cast<int>(options.busy_timeout.count()));
   // Whoever can write the file must not thereby choose what the agent computes.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // A mapped file turns an I/O error into SIGBUS; sorting must leave no files.
+  return execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;");
+}
 
-  RAD_CHECK(database.enter_write_ahead_mode(busy_timeout));
-  RAD_CHECK(database.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
-  std::error_code ignored;
-  if (const auto size = std::filesystem::file_size(path, ignored);
-      !ignored && size <= kCheckedWholeBytes) {
-    RAD_TRY(auto check, database.prepare("PRAGMA quick_check(1)"));
-    RAD_TRY(const bool row, check.step());
-    if (row && check.text(0) != "ok") {
-      return sqlite_error(SQLITE_CORRUPT, printable(check.text(0), 200), database.path_);
+Status Database::configure(const StoreOptions& options) {
+  if (sqlite3_db_readonly(connection_.get(), "main") == 1) {
+    return remember(*condition_,
+                    diagnose(SQLITE_READONLY, 0, "it can be read, not written", path()));
+  }
+  // Only a file that is still empty takes this on; see make_incremental() for the others.
+  RAD_TRY(const std::int64_t pages, query_integer("PRAGMA page_count"));
+  if (pages == 0) RAD_CHECK(execute("PRAGMA auto_vacuum=INCREMENTAL"));
+  RAD_CHECK(enter_write_ahead_mode(options.busy_timeout));
+  return execute(
+      fmt::format("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit={};",
+                  kLogBytesKept));
+}
+
+Result<Database> Database::open(const std::filesystem::path& path, const StoreOptions& options,
+                                StoreTrouble* trouble) {
+  Database database;
+  database.condition_->path = path.string();
+  const auto open = [&]() -> Status {
+    if (options.vfs.empty()) {
+      database.note(StoreTrouble::unreachable);
+      RAD_CHECK(make_private(path));
+      database.note(StoreTrouble::none);
     }
+    RAD_CHECK(database.connect(uri_of(path, "mode=rwc"), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                               options));
+    RAD_CHECK(database.configure(options));
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(path, ignored);
+    if (options.check_whole || (!ignored && size <= kCheckedWholeBytes)) return database.check();
+    return {};
+  };
+  const Status opened = open();
+  if (trouble != nullptr) *trouble = database.trouble();
+  if (!opened) {
+    if (trouble != nullptr && *trouble == StoreTrouble::none) *trouble = StoreTrouble::other;
+    return opened.error();
   }
   return database;
+}
+
+Result<Database> Database::open_memory() {
+  Database database;
+  database.condition_->path = ":memory:";
+  RAD_CHECK(database.connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, {}));
+  RAD_CHECK(database.execute("PRAGMA foreign_keys=ON"));
+  return database;
+}
+
+Result<Database> Database::open_reading(const std::filesystem::path& path) {
+  Error error;
+  for (const char* query : {"mode=ro", "mode=ro&vfs=unix-none", "mode=ro&immutable=1"}) {
+    Database database;
+    database.condition_->path = path.string();
+    const auto open = [&]() -> Status {
+      RAD_CHECK(database.connect(uri_of(path, query), SQLITE_OPEN_READONLY, {}));
+      // Without shared memory the index of the log is kept in ours, which needs the file for us
+      // alone; where there are no locks that costs nothing.
+      if (std::string_view(query) == "mode=ro&vfs=unix-none") {
+        RAD_CHECK(database.execute("PRAGMA locking_mode=EXCLUSIVE"));
+      }
+      return database.query_integer("SELECT count(*) FROM sqlite_schema").has_value()
+                 ? Status()
+                 : fail(Reason::host_unfit, fmt::format("store '{}' cannot be read", path.string()),
+                        {}, path.string());
+    };
+    const Status opened = open();
+    if (opened) return database;
+    error = opened.error();
+  }
+  return error;
+}
+
+Status Database::check() {
+  RAD_TRY(auto check, prepare("PRAGMA quick_check(1)"));
+  RAD_TRY(const bool row, check.step());
+  if (row && check.text(0) != "ok") {
+    return remember(*condition_,
+                    diagnose(SQLITE_CORRUPT, 0, printable(check.text(0), 200), path()));
+  }
+  return {};
 }
 
 Status Database::enter_write_ahead_mode(std::chrono::milliseconds busy_timeout) {
@@ -194,23 +244,26 @@ Status Database::enter_write_ahead_mode(std::chrono::milliseconds busy_timeout) 
     {
       sqlite3_stmt* raw = nullptr;
       code = sqlite3_prepare_v2(connection_.get(), "PRAGMA journal_mode=WAL", -1, &raw, nullptr);
-      Statement statement(connection_.get(), path_, raw);
+      Statement statement(connection_.get(), condition_.get(), raw);
       if (code == SQLITE_OK) {
         code = sqlite3_step(raw);
         if (code == SQLITE_ROW) mode = statement.text(0);
       }
       if (code != SQLITE_ROW && code != SQLITE_DONE && (code & 0xff) != SQLITE_BUSY) {
-        return sqlite_error(code, connection_.get(), path_);
+        return remember(*condition_, diagnose(code, connection_.get(), path()));
       }
     }
     if (mode == "wal") return {};
     if ((code & 0xff) != SQLITE_BUSY) {
-      return fail(
-          Reason::host_unfit,
-          fmt::format("store '{}' cannot use a write-ahead log (its mode stays '{}')", path_, mode),
-          "put the state directory on a local file system that can map shared memory", path_);
+      return fail(Reason::host_unfit,
+                  fmt::format("store '{}' cannot use a write-ahead log (its mode stays '{}')",
+                              path(), mode),
+                  "put the state directory on a local file system that can map shared memory",
+                  path());
     }
-    if (waited >= busy_timeout.count()) return sqlite_error(code, connection_.get(), path_);
+    if (waited >= busy_timeout.count()) {
+      return remember(*condition_, diagnose(code, connection_.get(), path()));
+    }
     sqlite3_sleep(kPauseMs);
   }
 }
@@ -219,14 +272,15 @@ Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* raw = nullptr;
   const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()),
                                       &raw, nullptr);
-  if (code != SQLITE_OK) return sqlite_error(code, connection_.get(), path_);
-  return Statement(connection_.get(), path_, raw);
+  if (code != SQLITE_OK) return remember(*condition_, diagnose(code, connection_.get(), path()));
+  return Statement(connection_.get(), condition_.get(), raw);
 }
 
 Status Database::execute(const std::string& sql) {
   const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) {
-    return sqlite_error(sqlite3_extended_errcode(connection_.get()), connection_.get(), path_);
+    return remember(*condition_, diagnose(sqlite3_extended_errcode(connection_.get()),
+                                          connection_.get(), path()));
   }
   return {};
 }
@@ -241,9 +295,20 @@ int Database::changes() const {
   return sqlite3_changes(connection_.get());
 }
 
+Status Database::check_not_moved() {
+  // SQLite asks this itself only where it makes a rollback journal.
+  int moved = 0;
+  const int code = sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (code != SQLITE_OK || moved == 0) return {};
+  return remember(*condition_, diagnose(SQLITE_READONLY_DBMOVED, 0,
+                                        "what is written now would be lost", path()));
+}
+
 Result<Transaction> Transaction::begin(Database& database) {
   RAD_CHECK(database.execute("BEGIN IMMEDIATE"));
-  return Transaction(database);
+  Transaction transaction(database);
+  RAD_CHECK(database.check_not_moved());
+  return transaction;
 }
 
 Transaction::Transaction(Transaction&& other) noexcept
@@ -257,6 +322,7 @@ Transaction::~Transaction() {
 
 Status Transaction::commit() {
   RAD_CHECK(database_->execute("COMMIT"));
+  database_->note(StoreTrouble::none);
   database_ = nullptr;
   return {};
 }

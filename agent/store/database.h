@@ -11,11 +11,18 @@
 #include <string_view>
 
 #include "agent/base/error.h"
+#include "agent/store/values.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace rad::store {
+
+/// What a connection knows of its file.
+struct Condition {
+  std::string path;
+  StoreTrouble trouble = StoreTrouble::none;  ///< of the last call that failed
+};
 
 /// One prepared statement; parameters and columns count from 1 and 0, as in SQLite. A failed bind
 /// is remembered and comes out of step(). Must not outlive its Database.
@@ -27,11 +34,15 @@ class Statement {
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, std::int64_t value);
   Statement& bind(int index, std::optional<std::int64_t> value);
+  /// The value of a column of another statement, whatever its type.
+  Statement& bind(int index, const Statement& row, int column);
 
   /// \return whether there is a row.
   Result<bool> step();
   /// Steps a statement that gives no rows to its end.
   Status run();
+  /// Makes it ready to be run again; parameters keep their values.
+  void reset();
 
   std::string text(int column) const;  ///< "" for NULL
   std::int64_t integer(int column) const;
@@ -42,10 +53,10 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const noexcept;
   };
-  Statement(sqlite3* connection, std::string path, sqlite3_stmt* statement);
+  Statement(sqlite3* connection, Condition* condition, sqlite3_stmt* statement);
 
   sqlite3* connection_;
-  std::string path_;
+  Condition* condition_;
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
   int failed_bind_ = 0;
 };
@@ -53,9 +64,15 @@ class Statement {
 /// One connection. Movable; closed by the destructor.
 class Database {
  public:
-  /// Opens or makes the file with mode 0600, in write-ahead mode with synchronous=FULL.
-  static Result<Database> open(const std::filesystem::path& path,
-                               std::chrono::milliseconds busy_timeout);
+  /// Opens or makes the file with mode 0600, in write-ahead mode with synchronous=FULL. \return
+  /// also an error for a file that can only be read.
+  static Result<Database> open(const std::filesystem::path& path, const StoreOptions& options,
+                               StoreTrouble* trouble = nullptr);
+  /// A database in memory, gone with the connection.
+  static Result<Database> open_memory();
+  /// Opens a file for reading alone, as whole as it can be had: with its write-ahead log and locks;
+  /// with the log but without locks, for a file system that is read-only or full; without either.
+  static Result<Database> open_reading(const std::filesystem::path& path);
 
   Result<Statement> prepare(std::string_view sql);
   /// Runs statements without parameters or rows.
@@ -63,17 +80,24 @@ class Database {
   Result<std::int64_t> query_integer(std::string_view sql);
   /// Rows changed by the last statement.
   int changes() const;
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return condition_->path; }
+  StoreTrouble trouble() const noexcept { return condition_->trouble; }
+  void note(StoreTrouble trouble) noexcept { condition_->trouble = trouble; }
+  /// Reads every page. \return an error if one is damaged.
+  Status check();
 
  private:
   friend class Transaction;
   struct Close {
     void operator()(sqlite3* connection) const noexcept;
   };
-  Database() = default;
+  Database();
+  Status connect(const std::string& uri, int flags, const StoreOptions& options);
+  Status configure(const StoreOptions& options);
   Status enter_write_ahead_mode(std::chrono::milliseconds busy_timeout);
+  Status check_not_moved();
 
-  std::string path_;
+  std::unique_ptr<Condition> condition_;
   std::unique_ptr<sqlite3, Close> connection_;
 };
 
@@ -81,6 +105,7 @@ class Database {
 /// first write; rolled back unless commit() succeeded.
 class Transaction {
  public:
+  /// \return also an error when the file is not the one at its path any more.
   static Result<Transaction> begin(Database& database);
   Transaction(Transaction&& other) noexcept;
   Transaction& operator=(Transaction&&) = delete;

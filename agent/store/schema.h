@@ -13,4 +13,8 @@ inline constexpr std::int64_t kApplicationId = 0x72616441;
 /// \return host_unfit for a file of another program or of a newer agent; the file is not changed.
 Status migrate(Database& database);
 
+/// Lets a file of an agent before version 2 shrink again when rows are removed: rewrites it once,
+/// if there is the space and nobody else has it open. The file is good either way.
+void make_incremental(Database& database);
+
 }  // namespace rad::store

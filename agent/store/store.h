@@ -1,18 +1,16 @@
-// What the agent remembers: runs, what runs left on the host, issues, schedules and counters, in
-// one SQLite file. The only user of sqlite3.h.
+// What the agent remembers, in one SQLite file: runs and their logs, what runs left on the host,
+// issues, schedules, requests, holds, pauses, the audit and counters. The only user of sqlite3.h.
 //
 // Threads    one thread at a time; the agent keeps it on its event loop. Calls block for the time
-// of
-//            an fsync, and for up to StoreOptions::busy_timeout while another process writes.
+//            of an fsync, and for up to StoreOptions::busy_timeout while another process writes.
 // Processes  any number may have the file open at once (`rad-agent serve` beside `rad-agent run`):
 //            write-ahead log, and each call is one transaction.
 // Crashes    a call that has returned is on disk (synchronous=FULL); one that has not left nothing.
-// Errors     host_unfit for everything that is wrong with the file or its file system (damaged,
-//            read-only, full, made by a newer agent); the message names the file. Retryable when
-//            another process held it for too long.
+// Errors     host_unfit for everything that is wrong with the file or its file system; the message
+//            names the file, trouble() tells the kinds apart. Retryable when another process held
+//            it for too long. How to go on without a usable file: open_store.h.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,79 +20,36 @@
 
 #include "agent/base/error.h"
 #include "agent/model/counters.h"
+#include "agent/model/operations.h"
 #include "agent/model/run_report.h"
+#include "agent/model/run_summary.h"
+#include "agent/store/values.h"
 
 namespace rad {
-
-/// What a run has on the host. A sweep removes scratch_dir and runtime_dir of runs that nobody
-/// holds a lock on, and `kept` when its time is over.
-enum class LedgerKind : std::uint8_t { scratch_dir, runtime_dir, kept };
-std::string_view to_string(LedgerKind value) noexcept;
-
-/// One thing on the host that must be removed some day. Written before it is made, removed after it
-/// is gone, so that nothing is ever without an entry. (run_id, path) is unique.
-struct LedgerEntry {
-  std::string run_id;
-  LedgerKind kind = LedgerKind::scratch_dir;
-  std::string path;  ///< absolute
-  std::string
-      marker;  ///< text that the marker file inside must hold, else it is not ours to remove
-  std::optional<TimePoint> keep_until;  ///< kind kept only
-};
-
-/// Which runs list_runs() gives; empty fields match everything.
-struct RunFilter {
-  std::string target;
-  std::string schedule;
-  std::optional<Depth> depth;
-  std::optional<Verdict> verdict;
-  bool ended_only = false;
-  std::size_t limit = 100;
-};
-
-/// What one reporter knows about one open or closed issue; key (reporter, target, depth).
-struct IssueState {
-  std::string reporter;
-  std::string target;
-  Depth depth = Depth::restore;
-  std::string reference;  ///< path or number, whatever the reporter finds it by
-  bool open = false;
-  TimePoint opened_at{};
-  std::uint64_t count = 0;  ///< runs recorded in it
-  std::string last_reason;
-  std::string last_run_id;
-};
-
-/// How far one schedule has come; key (target, schedule).
-struct ScheduleState {
-  std::string target;
-  std::string schedule;
-  std::optional<TimePoint> first_seen;    ///< when the schedule was first configured
-  std::optional<TimePoint> slot_done;     ///< last due instant that is settled
-  std::optional<TimePoint> slot_open;     ///< due instant that is being worked on or retried
-  std::uint32_t attempts = 0;             ///< runs begun for slot_open
-  std::optional<TimePoint> last_attempt;  ///< end of the last of them
-  std::string last_run_id;
-};
-
-/// How a Store is opened. Only tests change the defaults.
-struct StoreOptions {
-  std::chrono::milliseconds busy_timeout{10'000};
-};
 
 /// See the top of the file. Movable, not copyable; closed by the destructor.
 class Store {
  public:
   /// Opens or makes the file (0600; its directory must exist) and brings its schema up to date.
   /// A damaged file is an error whose hint says to move it aside; it is never overwritten.
-  static Result<Store> open(const std::filesystem::path& path, StoreOptions options = {});
+  /// \param trouble  says what is wrong when the result is an error.
+  static Result<Store> open(const std::filesystem::path& path, StoreOptions options = {},
+                            StoreTrouble* trouble = nullptr);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
 
+  /// What was wrong with the file when a call last failed because of it; none if a later call has
+  /// written.
+  StoreTrouble trouble() const noexcept;
+  /// Whether what is written survives a reboot. If not (open_store.h), begin_run() refuses runs of
+  /// depth restore and ledger_add() refuses to keep anything: nobody would know what to remove.
+  bool durable() const noexcept;
+
   // Runs. A run is begun once, updated before and after every stage, and ended once.
 
-  /// \return internal_error when a run of this id is there already.
+  /// \return internal_error when a run of this id is there already; host_unfit if !durable() and
+  /// the run would restore.
   Status begin_run(const RunReport& report);
   /// \return internal_error when the run was never begun, or has ended.
   Status update_run(const RunReport& report);
@@ -108,12 +63,27 @@ class Store {
   Result<std::vector<RunReport>> unfinished_runs();
   /// \return nothing for an unknown id.
   Result<std::optional<RunReport>> load_run(const std::string& id);
-  /// Newest first.
+  /// Newest first. \return config_invalid if filter.before is unknown.
   Result<std::vector<RunReport>> list_runs(const RunFilter& filter);
+  /// The same without reading the reports: for lists, whatever their length.
+  Result<std::vector<RunSummary>> list_summaries(const RunFilter& filter);
+  /// Runs of all targets created at `since` or later, oldest first.
+  Result<std::vector<RunSummary>> runs_since(TimePoint since);
   /// One row per (target, schedule, depth) that ever ended, ordered by these.
   Result<std::vector<LatestRun>> latest_runs();
   /// End of the last pass of `target` at `depth` or deeper, whatever the schedule.
   Result<std::optional<TimePoint>> last_pass(const std::string& target, Depth depth);
+
+  // Logs of runs. The run need not be known.
+
+  /// Adds lines, in order; their seq is given here. Beyond kLogBytes of a run nothing is added any
+  /// more but one line that says so.
+  Status append_log(const std::string& run_id, const std::vector<LogLine>& lines);
+  /// Lines with a seq of at least `from`.
+  Result<std::vector<LogLine>> read_log(const std::string& run_id, std::uint64_t from,
+                                        std::size_t limit);
+  static constexpr std::uint64_t kLogBytes = 2U << 20;
+  static constexpr std::size_t kLogLineBytes = 16U << 10;  ///< longer lines are cut
 
   // The ledger.
 
@@ -124,7 +94,7 @@ class Store {
   /// All entries, or those of one run; in the order in which they were added.
   Result<std::vector<LedgerEntry>> ledger(const std::string& run_id = {});
 
-  // Issues and schedules: the caller's words, kept for it.
+  // Issues and schedules: the caller's words, kept for it. put_ replaces what has the same key.
 
   Status put_issue(const IssueState& state);
   Result<std::optional<IssueState>> get_issue(const std::string& reporter,
@@ -132,14 +102,52 @@ class Store {
   Result<std::vector<IssueState>> list_issues();
   Status put_schedule(const ScheduleState& state);
   Result<std::vector<ScheduleState>> list_schedules();
+  Status put_rotation(const RotationCursor& cursor);
+  Result<std::vector<RotationCursor>> list_rotations();
+  /// \return whether it is new; what is recorded already stays as it is and is not counted again.
+  Result<bool> record_missed(const MissedSlot& slot);
+  /// Newest slot first; all targets if `target` is empty.
+  Result<std::vector<MissedSlot>> list_missed(const std::string& target, TimePoint since,
+                                              std::size_t limit);
+  /// Keeps the first_seen of a backup that is known. \return whether it is new.
+  Result<bool> record_backup(const KnownBackup& backup);
+  /// Newest first (finished_at, else first_seen); of all targets if `target` is empty.
+  Result<std::vector<KnownBackup>> list_backups(const std::string& target = {});
 
-  // Counters; runs, failures and bytes are counted by end_run().
+  // What people asked for. Removing what is not there is a success.
+
+  Status put_pause(const Pause& pause);
+  Status remove_pause(const std::string& target, const std::string& schedule);
+  Result<std::vector<Pause>> list_pauses();
+  Status put_request(const QueuedRequest& request);
+  Status remove_request(const std::string& id);
+  /// In the order in which they were first put.
+  Result<std::vector<QueuedRequest>> list_requests();
+  Status put_hold(const Hold& hold);
+  Status remove_hold(const std::string& run_id);
+  Result<std::vector<Hold>> list_holds();
+  /// The entry's id is given by the store.
+  Status append_audit(const AuditEntry& entry);
+  Result<std::vector<AuditEntry>> list_audit(const AuditFilter& filter);
+
+  // Counters; runs, failures and bytes are counted by end_run(), missed slots by record_missed().
 
   Status count_report_error(const std::string& reporter);
   Result<Counters> counters();
+  Result<std::vector<MissedCount>> missed_counts();
+
+  // Upkeep.
+
+  /// Removes what is too old, gives its space back to the file system and shortens the write-ahead
+  /// log. Works in small transactions and ends after about `budget` of wall time. Counters stay.
+  Result<PruneResult> prune(TimePoint now, const Retention& retention = {},
+                            std::chrono::milliseconds budget = std::chrono::milliseconds(200));
+  /// Brings what `other` (a store that took this one's place for a while) has into this one.
+  Status adopt(Store& other);
 
  private:
   struct Impl;
+  friend struct StoreAccess;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

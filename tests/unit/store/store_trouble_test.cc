@@ -300,8 +300,8 @@ TEST(StoreProcesses, AKillInsideATransactionLeavesNothingOfIt) {
         "PRAGMA cache_size=1; BEGIN IMMEDIATE;"
         "UPDATE runs SET ended_at = 1, verdict = 'pass';"
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
-        "INSERT INTO runs SELECT 'x' || i, 't', 's', 'verify', i, NULL, NULL, NULL, 'pending', "
-        "hex(randomblob(500)) FROM n";
+        "INSERT INTO runs (id, target, schedule, depth, created_at, cleanup, report) "
+        "SELECT 'x' || i, 't', 's', 'verify', i, 'pending', hex(randomblob(500)) FROM n";
     if (sqlite3_exec(connection, text, nullptr, nullptr, nullptr) != SQLITE_OK) return false;
     ::kill(::getpid(), SIGKILL);
     return false;
