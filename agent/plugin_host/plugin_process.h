@@ -1,7 +1,6 @@
-// One plugin process and the conversation with it.
-//
-// The process is started behind rad-launch, so that whatever it starts dies with it (see
-// agent/base/isolation.h). The header keeps Asio's heavy parts and Boost.Process out of sight.
+// One plugin process and the conversation with it: plugin_child.h starts it, behind rad-launch, so
+// that whatever it starts dies with it; plugin_conversation.h talks. This header keeps Asio's heavy
+// parts and Boost.Process out of sight.
 #pragma once
 
 #include <chrono>
@@ -16,6 +15,7 @@
 #include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
+#include "agent/plugin_host/call_limits.h"
 #include "plugins/protocol/codec.h"
 #include "plugins/protocol/messages.h"
 
@@ -34,15 +34,7 @@ struct PluginCommand {
 Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem::path& plugin_dir,
                                   const std::filesystem::path& libexec_dir);
 
-/// How long a request may take.
-struct CallLimits {
-  /// Whole time; 0 means no limit.
-  std::chrono::milliseconds timeout{0};
-  /// Time without progress (a `progress` notification whose bytes differ); 0 means no limit.
-  std::chrono::milliseconds stall{0};
-  /// After `cancel` was sent, how long an answer is waited for before the process is killed.
-  std::chrono::milliseconds grace{std::chrono::seconds(15)};
-};
+class PluginConversation;
 
 /// A running plugin. All members belong to the executor's thread. A plugin that breaks the
 /// protocol, floods or does not answer is killed; the error then is plugin_protocol, plugin_crashed
@@ -96,9 +88,8 @@ class PluginProcess {
   std::string captured_log() const;
 
  private:
-  class Impl;
-  explicit PluginProcess(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  explicit PluginProcess(std::shared_ptr<PluginConversation> conversation);
+  std::shared_ptr<PluginConversation> conversation_;
 };
 
 }  // namespace rad
