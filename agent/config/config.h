@@ -43,11 +43,45 @@ struct CheckConfig {
   SourceMark at;  ///< of the check's type
 };
 
+/// What makes a schedule due.
+enum class ScheduleTrigger : std::uint8_t { cron, after_backup, before_next_backup };
+/// A time that was missed while the agent was down: run it once, late, or not at all.
+enum class CatchUp : std::uint8_t { once, skip };
+/// Whose turn it is in a rotation: in the order of the list, or shuffled anew each round.
+enum class RotationOrder : std::uint8_t { rotate, random };
+
+/// What schedules and rotations have in common.
+struct TimingConfig {
+  std::chrono::milliseconds jitter{0};
+  CatchUp catch_up = CatchUp::once;
+  std::optional<std::chrono::milliseconds> window;  ///< nothing: auto
+  int priority = 0;                                 ///< higher first
+};
+
 struct ScheduleConfig {
   std::string name;  ///< unique in the target; never "manual"
-  CronExpression cron;
-  std::string time_zone;  ///< IANA name, known to this host
+  ScheduleTrigger trigger = ScheduleTrigger::cron;
+  CronExpression cron;                            ///< trigger cron only, else empty
+  std::chrono::milliseconds after_backup{0};      ///< trigger after_backup only
+  std::optional<std::chrono::milliseconds> lead;  ///< before_next_backup only; nothing: auto
+  std::string time_zone;                          ///< IANA name, known to this host
   Depth depth = Depth::restore;
+  TimingConfig timing;
+  SourceMark at;
+};
+
+/// One member of a set of targets at each time: for a fleet too large to test all of it at once.
+struct RotationConfig {
+  std::string name;  ///< unique; no schedule of a member has it
+  CronExpression cron;
+  std::string time_zone;
+  Depth depth = Depth::restore;
+  std::vector<std::string> patterns;  ///< names, or globs with * and ?
+  /// The targets that match, in the order of the patterns and, for a glob, of their names; each
+  /// once, never none.
+  std::vector<std::string> members;
+  RotationOrder order = RotationOrder::rotate;
+  TimingConfig timing;
   SourceMark at;
 };
 
@@ -95,6 +129,7 @@ struct AgentOptions {
   std::string time_zone;              ///< for schedules that name none
   log::Level log_level = log::Level::info;
   std::chrono::milliseconds stall_timeout{0};
+  std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
   std::optional<ListenAddress> metrics_listen;  ///< nothing: metrics are not served
 };
 
@@ -114,6 +149,7 @@ struct ReporterConfig {
 struct Config {
   AgentOptions agent;
   std::vector<TargetConfig> targets;  ///< rad.yaml first, then conf.d in order of file names
+  std::vector<RotationConfig> rotations;
   std::vector<ReporterConfig> reporters;
   std::vector<std::filesystem::path> files;  ///< everything that was read
 

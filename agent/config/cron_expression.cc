@@ -31,14 +31,16 @@ struct Field {
   unsigned high;
   std::span<const string_view> names;  ///< the first one stands for `low`
   bool last_day = false;               ///< takes L
+  bool last_weekday = false;           ///< takes 5L
 };
 
 constexpr std::array<Field, 5> kFields{
     Field{"minute", 0, 59, {}}, Field{"hour", 0, 23, {}}, Field{"day-of-month", 1, 31, {}, true},
-    Field{"month", 1, 12, kMonths}, Field{"day-of-week", 0, 7, kWeekdays}};
+    Field{"month", 1, 12, kMonths}, Field{"day-of-week", 0, 7, kWeekdays, false, true}};
 
 struct FieldValues {
   std::bitset<64> set;
+  std::bitset<64> last_set;  ///< the last ones of a month
   bool last_day = false;
   bool any = false;
 };
@@ -71,6 +73,7 @@ Error complain(const Field& field, string_view part) {
     allowed += fmt::format(" or {} to {}", field.names.front(), field.names.back());
   }
   if (field.last_day) allowed += " or L";
+  if (field.last_weekday) allowed += " or 5L";
   return fail(Reason::config_invalid,
               fmt::format("field {} is '{}', expected {}, as a number, list, range or step",
                           field.name, printable(part, 40), allowed),
@@ -96,6 +99,11 @@ bool add_part(const Field& field, string_view part, FieldValues& values) {
   if (field.last_day && (part == "L" || part == "l")) {
     values.last_day = true;
     return true;
+  }
+  if (field.last_weekday && (part.ends_with('L') || part.ends_with('l'))) {
+    const auto weekday = number_or_name(field, part.substr(0, part.size() - 1));
+    if (weekday) values.last_set.set(*weekday);
+    return weekday.has_value();
   }
   unsigned step = 1;
   bool stepped = false;
@@ -176,6 +184,8 @@ Result<CronExpression> CronExpression::parse(string_view text) {
   cron.months_ = narrowed<13>(values[3].set);
   if (values[4].set.test(7)) values[4].set.set(0);
   cron.weekdays_ = narrowed<7>(values[4].set);
+  if (values[4].last_set.test(7)) values[4].last_set.set(0);
+  cron.last_weekdays_ = narrowed<7>(values[4].last_set);
   cron.any_weekday_ = values[4].any;
 
   // Each date falls on each weekday at some time in 400 years, so only the length of the months
@@ -197,7 +207,8 @@ Result<CronExpression> CronExpression::parse(string_view text) {
 
 bool CronExpression::day(unsigned day, unsigned last_day, unsigned weekday) const {
   const bool by_day = days_.test(day) || (last_day_ && day == last_day);
-  const bool by_weekday = weekdays_.test(weekday);
+  const bool by_weekday =
+      weekdays_.test(weekday) || (last_weekdays_.test(weekday) && day + 7 > last_day);
   return any_day_ || any_weekday_ ? by_day && by_weekday : by_day || by_weekday;
 }
 

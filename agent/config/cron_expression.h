@@ -12,8 +12,9 @@ namespace rad {
 
 /// minute hour day-of-month month day-of-week, as in crontab(5): `*`, lists, ranges, steps, names
 /// (jan, mon; any case), day-of-week 0 and 7 are Sunday, `L` in day-of-month is the month's last
-/// day. If both day fields are restricted, a day that matches either is due; a field that begins
-/// with `*` counts as not restricted. The nicknames @monthly, @weekly, @daily, @hourly are taken.
+/// day, `5L` or `friL` in day-of-week its last Friday. If both day fields are restricted, a day
+/// that matches either is due; a field that begins with `*` counts as not restricted. The nicknames
+/// @monthly, @weekly, @daily, @hourly are taken.
 class CronExpression {
  public:
   /// \return config_invalid naming the field, what was found and what is allowed; an expression
@@ -33,6 +34,7 @@ class CronExpression {
   std::bitset<32> days_;
   std::bitset<13> months_;
   std::bitset<7> weekdays_;
+  std::bitset<7> last_weekdays_;
   bool last_day_ = false;
   bool any_day_ = true;
   bool any_weekday_ = true;

@@ -1,8 +1,6 @@
 #include "agent/schedule/cron.h"
 
 #include <algorithm>
-#include <array>
-#include <vector>
 
 #include <date/tz.h>
 #include <fmt/format.h>
@@ -30,17 +28,6 @@ bool is_due(const CronExpression& cron, local_days day) {
                   date::weekday{day}.c_encoding());
 }
 
-/// Minutes of a due day, ascending.
-std::vector<minutes> times_of_day(const CronExpression& cron) {
-  std::vector<minutes> times;
-  for (unsigned hour = 0; hour < 24; ++hour) {
-    for (unsigned minute = 0; minute < 60 && cron.hour(hour); ++minute) {
-      if (cron.minute(minute)) times.push_back(hours(hour) + minutes(minute));
-    }
-  }
-  return times;
-}
-
 /// Never decreases from one local time to the next.
 TimePoint instant_of(const date::time_zone& zone, local_seconds local) {
   const auto info = zone.get_info(local);
@@ -54,13 +41,24 @@ TimePoint instant_of(const date::time_zone& zone, local_seconds local) {
   }
 }
 
+/// Minutes of a due day, ascending.
+std::vector<minutes> times_of_day(const CronExpression& cron) {
+  std::vector<minutes> times;
+  for (unsigned hour = 0; hour < 24; ++hour) {
+    for (unsigned minute = 0; minute < 60 && cron.hour(hour); ++minute) {
+      if (cron.minute(minute)) times.push_back(hours(hour) + minutes(minute));
+    }
+  }
+  return times;
+}
+
 local_days local_day_of(const date::time_zone& zone, TimePoint instant) {
   const auto time = date::floor<seconds>(instant);
   return date::floor<days>(zone.to_local(time));
 }
 
-std::chrono::milliseconds longest_gap(const CronExpression& cron) {
-  const auto times = times_of_day(cron);
+std::chrono::milliseconds longest_gap(const CronExpression& cron,
+                                      const std::vector<minutes>& times) {
   minutes in_day{0};
   for (std::size_t i = 1; i < times.size(); ++i) {
     in_day = std::max(in_day, times[i] - times[i - 1]);
@@ -81,14 +79,20 @@ std::chrono::milliseconds longest_gap(const CronExpression& cron) {
 
 }  // namespace
 
-CronSchedule::CronSchedule(CronExpression expression, const date::time_zone* zone)
-    : expression_(std::move(expression)),
-      zone_(zone),
-      longest_interval_(longest_gap(expression_)) {}
+CronSchedule::CronSchedule(CronExpression expression, const date::time_zone* zone,
+                           std::vector<minutes> times)
+    : longest_interval_(longest_gap(expression, times)),
+      rule_(std::make_shared<const Rule>(Rule{std::move(expression), zone, std::move(times)})) {}
 
 Result<CronSchedule> CronSchedule::make(CronExpression expression, std::string_view time_zone) {
+  auto times = times_of_day(expression);
+  if (times.empty()) {
+    return fail(Reason::config_invalid, "the schedule has no cron expression",
+                "schedules relative to a backup have no times of their own");
+  }
   try {
-    return CronSchedule(std::move(expression), date::locate_zone(std::string(time_zone)));
+    return CronSchedule(std::move(expression), date::locate_zone(std::string(time_zone)),
+                        std::move(times));
   } catch (const std::exception& exception) {
     return fail(Reason::config_invalid,
                 fmt::format("time zone '{}': {}", printable(time_zone, 80), exception.what()),
@@ -97,32 +101,32 @@ Result<CronSchedule> CronSchedule::make(CronExpression expression, std::string_v
 }
 
 TimePoint CronSchedule::next(TimePoint after) const {
-  const auto times = times_of_day(expression_);
+  const auto& [expression, zone, times] = *rule_;
   // A day earlier, because a zone may skip a whole day and put its slots into the next.
-  const auto first = local_day_of(*zone_, after) - days(1);
+  const auto first = local_day_of(*zone, after) - days(1);
   for (int i = 0; i < kMaxDays; ++i) {
     const auto day = first + days(i);
-    if (!is_due(expression_, day)) continue;
-    if (instant_of(*zone_, day + times.back()) <= after) continue;
-    for (const auto time : times) {
-      const auto instant = instant_of(*zone_, day + time);
-      if (instant > after) return instant;
-    }
+    if (!is_due(expression, day)) continue;
+    if (instant_of(*zone, day + times.back()) <= after) continue;
+    const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
+      return instant_of(*zone, day + candidate) <= after;
+    });
+    return instant_of(*zone, day + *time);
   }
   return TimePoint::max();
 }
 
 TimePoint CronSchedule::previous(TimePoint at_or_before) const {
-  const auto times = times_of_day(expression_);
-  const auto last = local_day_of(*zone_, at_or_before) + days(1);
+  const auto& [expression, zone, times] = *rule_;
+  const auto last = local_day_of(*zone, at_or_before) + days(1);
   for (int i = 0; i < kMaxDays; ++i) {
     const auto day = last - days(i);
-    if (!is_due(expression_, day)) continue;
-    if (instant_of(*zone_, day + times.front()) > at_or_before) continue;
-    for (auto time = times.rbegin(); time != times.rend(); ++time) {
-      const auto instant = instant_of(*zone_, day + *time);
-      if (instant <= at_or_before) return instant;
-    }
+    if (!is_due(expression, day)) continue;
+    if (instant_of(*zone, day + times.front()) > at_or_before) continue;
+    const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
+      return instant_of(*zone, day + candidate) <= at_or_before;
+    });
+    return instant_of(*zone, day + *std::prev(time));
   }
   return TimePoint::min();
 }

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/base/error.h"
@@ -24,7 +25,8 @@ namespace rad {
 /// Range: instants from 1970 to 2200.
 class CronSchedule {
  public:
-  /// \param time_zone IANA name. \return config_invalid if the host does not know it.
+  /// \param time_zone IANA name. \return config_invalid if the host does not know it, or if
+  ///   `expression` is empty. Takes up to a millisecond: make it once, not at every tick.
   static Result<CronSchedule> make(CronExpression expression, std::string_view time_zone);
 
   /// The first slot strictly after `after`.
@@ -37,10 +39,16 @@ class CronSchedule {
   std::chrono::milliseconds longest_interval() const noexcept { return longest_interval_; }
 
  private:
-  CronSchedule(CronExpression expression, const date::time_zone* zone);
-  CronExpression expression_;
-  const date::time_zone* zone_ = nullptr;  ///< lives as long as the process
+  struct Rule {
+    CronExpression expression;
+    const date::time_zone* zone = nullptr;    ///< lives as long as the process
+    std::vector<std::chrono::minutes> times;  ///< of a due day, ascending, never empty
+  };
+
+  CronSchedule(CronExpression expression, const date::time_zone* zone,
+               std::vector<std::chrono::minutes> times);
   std::chrono::milliseconds longest_interval_{0};
+  std::shared_ptr<const Rule> rule_;
 };
 
 }  // namespace rad

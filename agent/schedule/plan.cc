@@ -1,0 +1,52 @@
+#include <map>
+
+#include "agent/schedule/tick.h"
+
+namespace rad {
+namespace {
+
+/// The same expression in many targets is made ready once.
+class CronMaker {
+ public:
+  Result<CronSchedule> make(const CronExpression& expression, const std::string& zone) {
+    const auto key = std::pair(expression.text(), zone);
+    if (const auto found = made_.find(key); found != made_.end()) return found->second;
+    RAD_TRY(CronSchedule cron, CronSchedule::make(expression, zone));
+    made_.emplace(key, cron);
+    return cron;
+  }
+
+ private:
+  std::map<std::pair<std::string, std::string>, CronSchedule> made_;
+};
+
+}  // namespace
+
+Result<Plan> make_plan(const Config& config) {
+  Plan plan;
+  CronMaker maker;
+  for (const TargetConfig& target : config.targets) {
+    for (const ScheduleConfig& from : target.schedules) {
+      PlannedSchedule schedule{.target = target.name,
+                               .name = from.name,
+                               .depth = from.depth,
+                               .trigger = from.trigger,
+                               .after_backup = from.after_backup,
+                               .lead = from.lead,
+                               .timing = from.timing};
+      if (from.trigger == ScheduleTrigger::cron) {
+        RAD_TRY(schedule.cron, maker.make(from.cron, from.time_zone));
+      }
+      plan.schedules.push_back(std::move(schedule));
+    }
+  }
+  for (const RotationConfig& from : config.rotations) {
+    PlannedSchedule schedule{
+        .target = from.name, .name = from.name, .depth = from.depth, .timing = from.timing};
+    RAD_TRY(schedule.cron, maker.make(from.cron, from.time_zone));
+    plan.rotations.push_back({from, std::move(schedule)});
+  }
+  return plan;
+}
+
+}  // namespace rad
