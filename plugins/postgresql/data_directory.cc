@@ -265,6 +265,7 @@ Result<DataDirectory> data_directory_from(const Artifact& artifact) {
   }
   RAD_TRY(data.archive_end, archive_end_from(properties, data.wal_segment_bytes));
   RAD_TRY(data.suspects, suspects_from(properties));
+  RAD_TRY(data.suspects_cut, json::get_bool(properties, "suspect_pages_cut", false));
   return data;
 }
 

@@ -55,6 +55,7 @@ struct DataDirectory {
   std::optional<ArchiveEnd> archive_end;
   std::uint64_t wal_segment_bytes = 16U << 20U;
   std::vector<SuspectPage> suspects;
+  bool suspects_cut = false;  ///< any page may be suspect, not only those
 };
 
 /// \return plugin_protocol naming the property; config_invalid for a recovery target that cannot

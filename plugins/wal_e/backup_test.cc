@@ -112,11 +112,11 @@ class BackupTest {
     for (std::size_t i = 0; i < std::min(kNamed, links.size()); ++i) {
       text += (i > 0 ? ", " : "") + printable(links[i], 200);
     }
-    if (links.size() > kNamed) text += fmt::format(" and {} more", links.size() - kNamed);
+    const std::uint64_t count = links.size() + evidence_.content.links_not_listed;
+    if (count > kNamed) text += fmt::format(" and {} more", count - kNamed);
     evidence_.findings.push_back(
         {"links_left_out",
-         fmt::format("{} symbolic links of the backup are not created: {}", links.size(), text),
-         ""});
+         fmt::format("{} symbolic links of the backup are not created: {}", count, text), ""});
   }
 
   Status learn() {
@@ -152,20 +152,12 @@ class BackupTest {
                fmt::format("install postgresql-{}, or set restore.postgresql_bin",
                            facts_now.version_text));
     }
-    judge_.emplace(suspects(), evidence_.content.init_forks);
+    const Suspects suspects = find_suspects(evidence_.content, facts_now.has_checksums);
+    evidence_.suspects = suspects.pages.size();
+    evidence_.suspects_cut = suspects.cut;
+    judge_.emplace(suspects.pages, evidence_.content.init_forks);
     end_of_backup_ = "desc: BACKUP_END " + format_lsn(facts_now.start);
     return {};
-  }
-
-  /// Pages that a cluster with checksums cannot have on disk: a wrong sum, or none on a full page.
-  std::vector<SuspectPage> suspects() {
-    std::vector<SuspectPage> all;
-    if (evidence_.facts.has_checksums) {
-      all = evidence_.content.suspects;
-      all.insert(all.end(), evidence_.content.unset.begin(), evidence_.content.unset.end());
-    }
-    evidence_.suspects = all.size();
-    return all;
   }
 
   ChainOptions chain_options() {
@@ -293,12 +285,15 @@ class BackupTest {
       }
       return;
     }
-    if (evidence_.content.suspects_cut && !evidence_.unproved) {
-      evidence_.unproved =
-          fail(Reason::check_error, "more pages than can be listed have a wrong checksum",
-               "run pg_checksums on the source");
+    if (evidence_.unproved) return;
+    if (evidence_.unexplained.empty()) {
+      if (evidence_.suspects_cut) {
+        evidence_.unproved =
+            fail(Reason::check_error, "more pages than can be listed have a wrong checksum",
+                 "run pg_checksums on the source");
+      }
+      return;
     }
-    if (evidence_.unexplained.empty() || evidence_.unproved) return;
     const auto& page = evidence_.unexplained.front();
     faults_.push_back(
         fail(Reason::checksum_mismatch,

@@ -279,6 +279,7 @@ void Reading::merge_one(BaseBackupContent& all, PartitionContent& part) {
   append_capped(all.unset, part.unset, all.suspects_cut);
   append_new(all.tablespaces_seen, part.tablespaces);
   append_new(all.links_left_out, part.links_left_out);
+  all.links_not_listed += part.links_not_listed;
   all.init_forks.insert(all.init_forks.end(), part.init_forks.begin(), part.init_forks.end());
   const bool read = part.decoded.plain_bytes > 0;
   all.encrypted_any |= read && part.decoded.encrypted;

@@ -53,6 +53,7 @@ struct BaseBackupContent {
   std::string tablespace_map;
   std::vector<std::string> tablespaces_seen;  ///< OIDs below pg_tblspc with members
   std::vector<std::string> links_left_out;    ///< "name -> target" of symbolic links not created
+  std::uint64_t links_not_listed = 0;         ///< further ones
   std::vector<std::uint64_t> members_per_partition;
   std::vector<std::uint64_t> bytes_per_partition;  ///< member sizes
   std::vector<std::string> init_forks;             ///< "base/16384/16390": unlogged relations

@@ -161,10 +161,11 @@ CheckOutcome stream_page_checksums(const Evidence& evidence) {
     outcome = from_error(*read.unproved);
     outcome.message = fmt::format("{} pages have a wrong checksum, and {}", read.suspects,
                                   read.unproved->message);
-  } else if (!read.unexplained.empty() && evidence.depth == Depth::restore) {
+  } else if ((!read.unexplained.empty() || read.suspects_cut) && evidence.depth == Depth::restore) {
     outcome = not_applicable(
-        fmt::format("{} pages with a wrong checksum are left to page_checksums after recovery",
-                    read.unexplained.size()));
+        fmt::format("{}{} pages with a wrong checksum are left to page_checksums after recovery",
+                    read.suspects_cut ? "more than " : "",
+                    read.suspects_cut ? read.suspects : read.unexplained.size()));
   } else if (!read.unexplained.empty()) {
     outcome.outcome = Outcome::fail;
     outcome.reason = Reason::checksum_mismatch;

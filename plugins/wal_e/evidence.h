@@ -25,6 +25,7 @@ struct ReadEvidence {
   std::vector<SuspectPage> unexplained;  ///< bad, and nothing excuses it
   std::vector<SuspectPage> to_judge;     ///< restore: must be good after recovery
   std::uint64_t suspects = 0;            ///< pages with a wrong checksum in the copy
+  bool suspects_cut = false;             ///< there are more than could be kept
   std::uint64_t dropped_relations = 0;
   std::vector<Finding> findings;
   std::uint64_t bytes_read = 0;

@@ -76,8 +76,12 @@ Status PartitionReader::take_member(TarStream& tar, const TarMember& member,
     auto& seen = content.tablespaces;
     if (std::find(seen.begin(), seen.end(), oid) == seen.end()) seen.emplace_back(oid);
   }
-  if (!decision.left_out.empty() && content.links_left_out.size() < kMaxLinksLeftOut) {
-    content.links_left_out.push_back(decision.left_out);
+  if (!decision.left_out.empty()) {
+    if (content.links_left_out.size() < kMaxLinksLeftOut) {
+      content.links_left_out.push_back(decision.left_out);
+    } else {
+      ++content.links_not_listed;
+    }
   }
   const bool unpack = first && writer_ != nullptr;
   switch (decision.action) {

@@ -40,6 +40,7 @@ struct PartitionContent {
       texts;  ///< name and bytes of the files that matter
   std::vector<std::string> tablespaces;
   std::vector<std::string> links_left_out;
+  std::uint64_t links_not_listed = 0;
   std::vector<std::string> init_forks;
   std::vector<PendingLink> hard_links;
 };

@@ -85,6 +85,15 @@ std::optional<RelationPath> parse_relation_path(std::string_view path) {
   return file;
 }
 
+Suspects find_suspects(const BaseBackupContent& content, bool has_checksums) {
+  Suspects found;
+  if (!has_checksums) return found;
+  found.pages = content.suspects;
+  found.pages.insert(found.pages.end(), content.unset.begin(), content.unset.end());
+  found.cut = content.suspects_cut;
+  return found;
+}
+
 SuspectJudge::SuspectJudge(const std::vector<SuspectPage>& suspects,
                            const std::vector<std::string>& init_forks) {
   std::set<RelationId> unlogged;

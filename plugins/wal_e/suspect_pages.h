@@ -39,6 +39,16 @@ struct RelationPath {
 /// "base/16384/16385_fsm.1", "global/1262", "pg_tblspc/16400/PG_15_202209061/5/16403".
 std::optional<RelationPath> parse_relation_path(std::string_view path);
 
+/// What the pages of a copy raise suspicion of.
+struct Suspects {
+  std::vector<SuspectPage> pages;
+  bool cut = false;  ///< there are more
+};
+
+/// Pages that a cluster with checksums cannot have on disk: a wrong sum, or none on a full page.
+/// Without checksums no page is suspect, however many have none.
+Suspects find_suspects(const BaseBackupContent& content, bool has_checksums);
+
 /// Fed with pg_waldump's lines of the records between start and stop. Memory grows with the number
 /// of suspects only.
 class SuspectJudge {

@@ -201,11 +201,13 @@ Result<protocol::RestoreResult> WalEPlugin::restore(sdk::Context& context) {
   RAD_CHECK(serve_wal(*restored, socket));
   evidence_.read = restored->evidence;
   protocol::RestoreResult result;
-  result.artifact = make_artifact(*restored, *evidence_.pinned, options_.recover_to,
-                                  {fetch_program().string(), socket.string()});
+  MadeArtifact made = make_artifact(*restored, *evidence_.pinned, options_.recover_to,
+                                    {fetch_program().string(), socket.string()});
+  result.artifact = std::move(made.artifact);
   result.bytes_read = evidence_.read->bytes_read;
   result.bytes_restored = evidence_.read->content.written_bytes;
   result.findings = evidence_.read->findings;
+  result.findings.insert(result.findings.end(), made.findings.begin(), made.findings.end());
   return result;
 }
 

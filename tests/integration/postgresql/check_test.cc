@@ -154,6 +154,27 @@ TEST(Checks, FindADamagedPage) {
   EXPECT_THAT(outcomes[0].message, HasSubstr("block 0"));
 }
 
+TEST(Checks, FindADamagedPageThatACutListDoesNotName) {
+  RestoredCopy copy;
+  flip_byte(copy.data() / fact("odd_name"), 8000);
+  TestRun run(copy, {check("page_checksums")});
+  run.start({{"suspect_pages", bj::array{bj::object{{"path", fact("words_pkey")}, {"block", 0}}}},
+             {"suspect_pages_cut", true}});
+  const CheckOutcome outcome = run.check_one();
+  EXPECT_EQ(summary(outcome), "fail checksum_mismatch " + fact("odd_name"));
+  EXPECT_THAT(outcome.details, ::testing::Contains(HasSubstr("every page was read")));
+}
+
+TEST(Checks, AskedForSuspectsReadEveryPageWhenTheListIsCut) {
+  RestoredCopy copy;
+  TestRun run(copy, {check("page_checksums")});
+  run.start({{"suspect_pages_cut", true}});
+  const CheckOutcome outcome = run.check_one();
+  EXPECT_EQ(summary(outcome), "pass");
+  EXPECT_EQ(outcome.message, "every page matches its checksum");
+  EXPECT_EQ(outcome.proof, Proof::data);
+}
+
 TEST(Checks, FindASuspectPageHealedByRecovery) {
   RestoredCopy copy;
   TestRun run(copy, {check("page_checksums")});

@@ -40,6 +40,7 @@ TEST(DataDirectoryFrom, ReadsEveryProperty) {
          {"clean", false}}},
        {"wal_segment_bytes", 16 << 20},
        {"suspect_pages", bj::array{bj::object{{"path", "base/1/2.1"}, {"block", 131073}}}},
+       {"suspect_pages_cut", true},
        {"something_new", true}}));
   ASSERT_TRUE(data) << data.error().message;
   EXPECT_EQ(data->major, 15);
@@ -49,6 +50,7 @@ TEST(DataDirectoryFrom, ReadsEveryProperty) {
   EXPECT_EQ(data->archive_end->last_record_lsn, 0x5007C08U);
   EXPECT_FALSE(data->archive_end->clean);
   EXPECT_EQ(data->suspects.at(0).block, 131073U);
+  EXPECT_TRUE(data->suspects_cut);
 }
 
 TEST(DataDirectoryFrom, TakesAnOfflineBackupWithoutArchive) {
@@ -57,6 +59,7 @@ TEST(DataDirectoryFrom, TakesAnOfflineBackupWithoutArchive) {
   ASSERT_TRUE(data) << data.error().message;
   EXPECT_EQ(data->recover_to.kind, RecoverTo::Kind::latest);
   EXPECT_FALSE(data->archive_end);
+  EXPECT_FALSE(data->suspects_cut);
 }
 
 TEST(DataDirectoryFrom, RefusesPropertiesThatCannotBe) {
@@ -72,6 +75,7 @@ TEST(DataDirectoryFrom, RefusesPropertiesThatCannotBe) {
       {{"archive_end", {{"segment", "x"}, {"timeline", 1}, {"last_record_lsn", "0/1"}}}},
       {{"wal_segment_bytes", 5}},
       {{"suspect_pages", bj::array{1}}},
+      {{"suspect_pages_cut", 1}},
       {{"recover_to", {{"kind", "never"}, {"value", "x"}}}},
   };
   for (const bj::object& properties : bad) {

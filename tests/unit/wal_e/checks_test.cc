@@ -1,5 +1,6 @@
 #include "plugins/wal_e/checks.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace rad::wal_e {
@@ -138,6 +139,15 @@ TEST(StreamPageChecksums, WithTornPagesThatWalReplacesPass) {
   EXPECT_EQ(answer("stream_page_checksums", evidence).outcome, Outcome::pass);
   evidence.read->unproved = fail(Reason::version_unsupported, "no pg_waldump");
   EXPECT_EQ(answer("stream_page_checksums", evidence).outcome, Outcome::inconclusive);
+}
+
+TEST(StreamPageChecksums, WithMorePagesThanCanBeListedWaitForRecovery) {
+  auto evidence = evidence_at(Depth::restore);
+  evidence.read->suspects = 200'000;
+  evidence.read->suspects_cut = true;
+  const auto outcome = answer("stream_page_checksums", evidence);
+  EXPECT_EQ(outcome.outcome, Outcome::not_applicable);
+  EXPECT_THAT(outcome.message, ::testing::HasSubstr("more than 200000 pages"));
 }
 
 TEST(WalRecords, WithoutPgWaldumpAreInconclusive) {

@@ -131,5 +131,26 @@ TEST(SuspectJudge, TakesAnyLine) {
   EXPECT_EQ(judge.unexplained().size(), 1U);
 }
 
+TEST(FindSuspects, TakesPagesWithAWrongSumOrNone) {
+  BaseBackupContent content;
+  content.suspects = {{.path = "base/5/1", .block = 1}};
+  content.unset = {{.path = "base/5/2", .block = 2}};
+  const Suspects found = find_suspects(content, true);
+  ASSERT_EQ(found.pages.size(), 2U);
+  EXPECT_EQ(found.pages[1].path, "base/5/2");
+  EXPECT_FALSE(found.cut);
+  content.suspects_cut = true;
+  EXPECT_TRUE(find_suspects(content, true).cut);
+}
+
+TEST(FindSuspects, SuspectsNothingOfAClusterWithoutChecksums) {
+  BaseBackupContent content;
+  content.unset = {{.path = "base/5/2", .block = 2}};
+  content.suspects_cut = true;
+  const Suspects found = find_suspects(content, false);
+  EXPECT_TRUE(found.pages.empty());
+  EXPECT_FALSE(found.cut);
+}
+
 }  // namespace
 }  // namespace rad::wal_e
