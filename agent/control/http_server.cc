@@ -1,26 +1,25 @@
 #include "agent/control/http_server.h"
 
-#include <algorithm>
-#include <charconv>
-#include <list>
-#include <optional>
+#include <array>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "agent/control/session_list.h"
 
 namespace rad {
 namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
+using Socket = asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
@@ -30,33 +29,43 @@ constexpr milliseconds kLingerTime{1000};
 constexpr std::size_t kLingerBytes = 256U << 10U;
 constexpr std::size_t kReadBytes = 4096;
 
-/// One client. Registered in the server's list while it lives.
-struct Session {
-  Session(tcp::socket client, std::list<Session*>& all_sessions)
-      : socket(std::move(client)), timer(socket.get_executor()), sessions(all_sessions) {
-    place = sessions.insert(sessions.end(), this);
+/// One client.
+struct Session final : SessionEntry {
+  Session(Socket client, std::optional<Peer> who, SessionList& all)
+      : socket(std::move(client)),
+        timer(socket.get_executor()),
+        gone(socket.get_executor()),
+        peer(who),
+        sessions(all) {
+    if (peer) user = peer->uid;
+    place = sessions.add(*this);
   }
-  ~Session() { sessions.erase(place); }
+  ~Session() { sessions.remove(place); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void close() {
+  void close() override {
+    closed = true;
     error_code ignored;
     socket.close(ignored);
     timer.cancel();
+    gone.cancel();
   }
 
-  tcp::socket socket;
-  asio::steady_timer timer;
+  Socket socket;
+  asio::steady_timer timer;  ///< the limit of what it waits for
+  asio::steady_timer gone;   ///< never expires; cancelled by close()
+  std::optional<Peer> peer;
   boost::beast::flat_buffer buffer;
   bool timed_out = false;
-  bool answering = false;
-  std::list<Session*>& sessions;
-  std::list<Session*>::iterator place;
+  SessionList& sessions;
+  SessionList::Place place;
 };
 
+using SessionPtr = std::shared_ptr<Session>;
+
 /// Cancels what the session waits for when `limit` is over; a later call replaces an earlier one.
-void arm(const std::shared_ptr<Session>& session, milliseconds limit) {
+void arm(const SessionPtr& session, milliseconds limit) {
   session->timed_out = false;
   session->timer.expires_after(limit);
   session->timer.async_wait([weak = std::weak_ptr(session)](error_code error) {
@@ -68,6 +77,10 @@ void arm(const std::shared_ptr<Session>& session, milliseconds limit) {
     error_code ignored;
     late->socket.cancel(ignored);
   });
+}
+
+void disarm(const SessionPtr& session) {
+  session->timer.expires_at(asio::steady_timer::time_point::max());
 }
 
 std::string_view view(boost::core::string_view text) {
@@ -87,6 +100,7 @@ HttpRequest to_request(http::request<http::string_body>& message) {
   request.method = view(message.method_string());
   request.path = target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  request.last_event_id = view(message["Last-Event-ID"]);
   request.body = std::move(message.body());
   return request;
 }
@@ -98,74 +112,173 @@ HttpResponse plain(unsigned status, std::string_view text) {
   return response;
 }
 
+struct BadRequest {
+  unsigned status;
+  std::string text;
+};
+
 /// What to tell a client whose request could not be read; nothing when nobody listens.
-std::optional<HttpResponse> answer_to_bad_request(const error_code& error, bool timed_out,
-                                                  bool began) {
-  if (timed_out) {
-    if (!began) return std::nullopt;
-    return plain(408, "the request took too long to arrive");
+std::optional<BadRequest> judge(const error_code& error, bool timed_out) {
+  if (timed_out) return BadRequest{408, "the request took too long to arrive"};
+  if (error == http::error::header_limit) {
+    return BadRequest{431, "the header of the request is too long"};
   }
-  if (error == http::error::header_limit)
-    return plain(431, "the header of the request is too long");
-  if (error == http::error::body_limit) return plain(413, "the body of the request is too long");
+  if (error == http::error::body_limit) {
+    return BadRequest{413, "the body of the request is too long"};
+  }
   if (error == http::error::end_of_stream || error == http::error::partial_message) {
     return std::nullopt;
   }
   if (error.category() == make_error_code(http::error::bad_target).category()) {
-    return plain(400, "this is not an HTTP/1.1 request: " + error.message());
+    return BadRequest{400, "this is not an HTTP/1.1 request: " + error.message()};
   }
   return std::nullopt;
+}
+
+template <class Body>
+http::response<Body> header_of(const HttpResponse& response, unsigned version, bool keep_alive) {
+  http::response<Body> message;
+  message.result(response.status);
+  message.version(version);
+  message.keep_alive(keep_alive);
+  message.set(http::field::content_type, response.content_type);
+  message.set("X-Content-Type-Options", "nosniff");
+  if (!response.allow.empty()) message.set(http::field::allow, response.allow);
+  return message;
+}
+
+std::optional<Peer> peer_of(Socket& socket) {
+  ucred found{};
+  socklen_t size = sizeof found;
+  if (socket.local_endpoint().protocol().family() != AF_UNIX) return std::nullopt;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) {
+    throw boost::system::system_error(errno, boost::system::system_category());
+  }
+  return Peer{found.uid, found.gid};
+}
+
+/// Writes in chunks, or plainly for HTTP/1.0.
+class StreamWriter final : public HttpStream {
+ public:
+  StreamWriter(SessionPtr session, milliseconds limit, bool chunked)
+      : session_(std::move(session)), limit_(limit), chunked_(chunked) {}
+
+  asio::awaitable<bool> write(std::string text) override {
+    if (text.empty()) co_return !failed_;
+    if (failed_) co_return false;
+    arm(session_, limit_);
+    session_->unsent_bytes = text.size();
+    error_code failed;
+    if (chunked_) {
+      const auto [error, size] = co_await asio::async_write(
+          session_->socket, http::make_chunk(asio::const_buffer(text.data(), text.size())), kAwait);
+      failed = error;
+    } else {
+      const auto [error, size] =
+          co_await asio::async_write(session_->socket, asio::buffer(text), kAwait);
+      failed = error;
+    }
+    session_->unsent_bytes = 0;
+    disarm(session_);
+    failed_ = failed.failed();
+    co_return !failed_;
+  }
+
+  asio::awaitable<void> finish() {
+    if (failed_ || !chunked_ || session_->closed) co_return;
+    arm(session_, limit_);
+    (void)co_await asio::async_write(session_->socket, http::make_chunk_last(), kAwait);
+  }
+
+ private:
+  SessionPtr session_;
+  milliseconds limit_;
+  bool chunked_;
+  bool failed_ = false;
+};
+
+/// Returns when the connection is of no use any more. What the client sends is thrown away; that
+/// it sends no more does not mean that it has gone, which the next write finds out.
+asio::awaitable<void> watch(SessionPtr session) {
+  std::array<char, kReadBytes> rubbish{};
+  for (std::size_t seen = session->buffer.size(); seen < kLingerBytes;) {
+    const auto [error, size] =
+        co_await session->socket.async_read_some(asio::buffer(rubbish), kAwait);
+    seen += size;
+    if (error == asio::error::eof) {
+      session->gone.expires_at(asio::steady_timer::time_point::max());
+      (void)co_await session->gone.async_wait(kAwait);
+    }
+    if (error) co_return;
+  }
+}
+
+asio::awaitable<void> run_stream(const HttpResponse& response, HttpStream& out) {
+  try {
+    co_await response.stream(out);
+  } catch (const std::exception&) {
+    // Cancelled, or out of memory: the client sees a stream that was cut off.
+  }
 }
 
 }  // namespace
 
 struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
-  Impl(asio::any_io_executor on, tcp::endpoint where, HttpHandler answer, HttpLimits bounds)
+  Impl(asio::any_io_executor on, ListenOn at, HttpCoroutine answer, HttpLimits bounds,
+       HttpHooks more)
       : executor(std::move(on)),
-        endpoint(std::move(where)),
+        where(std::move(at)),
         handler(std::move(answer)),
         limits(bounds),
-        acceptor(executor),
+        hooks(std::move(more)),
+        listener(executor),
         pause(executor) {}
 
   asio::awaitable<void> accept_clients();
-  asio::awaitable<void> serve(std::shared_ptr<Session> session);
-  asio::awaitable<bool> read_first_byte(std::shared_ptr<Session> session, bool first);
-  asio::awaitable<bool> serve_one(std::shared_ptr<Session> session);
-  asio::awaitable<bool> write(std::shared_ptr<Session> session, HttpResponse response,
-                              unsigned version, bool keep_alive, bool head);
-  asio::awaitable<void> linger(std::shared_ptr<Session> session);
-  HttpResponse call_handler(const HttpRequest& request);
-  bool take(tcp::socket socket);
-  bool make_room();
+  asio::awaitable<void> serve(SessionPtr session);
+  asio::awaitable<bool> read_first_byte(SessionPtr session, bool first);
+  asio::awaitable<bool> admit(SessionPtr session);
+  asio::awaitable<bool> serve_one(SessionPtr session);
+  asio::awaitable<HttpResponse> call_handler(const SessionPtr& session, const HttpRequest& request);
+  asio::awaitable<bool> write(SessionPtr session, const HttpResponse& response, unsigned version,
+                              bool keep_alive, bool head);
+  asio::awaitable<void> stream(SessionPtr session, const HttpResponse& response, unsigned version,
+                               bool head);
+  asio::awaitable<void> linger(SessionPtr session);
+  HttpResponse error(unsigned status, std::string_view text) const {
+    return hooks.error ? hooks.error(status, text) : plain(status, text);
+  }
+  bool take(Socket socket);
 
   asio::any_io_executor executor;
-  tcp::endpoint endpoint;
-  HttpHandler handler;
+  ListenOn where;
+  HttpCoroutine handler;
   HttpLimits limits;
-  tcp::acceptor acceptor;
+  HttpHooks hooks;
+  Listener listener;
   asio::steady_timer pause;
-  std::list<Session*> sessions;  // oldest first
-  std::uint16_t port = 0;
+  SessionList sessions;
   bool stopped = false;
 };
 
 asio::awaitable<void> HttpServer::Impl::accept_clients() {
   while (!stopped) {
-    auto [error, socket] = co_await acceptor.async_accept(kAwait);
+    auto [failed, socket] = co_await listener.acceptor().async_accept(kAwait);
     if (stopped) co_return;
-    if (!error && take(std::move(socket))) continue;
+    if (!failed && take(std::move(socket))) continue;
     // Out of descriptors or memory, mostly: the next try must not come at once.
-    make_room();
+    sessions.close_oldest_idle();
     pause.expires_after(kAcceptPause);
     co_await pause.async_wait(kAwait);
   }
 }
 
 /// \return false when there is no memory for the client.
-bool HttpServer::Impl::take(tcp::socket socket) {
+bool HttpServer::Impl::take(Socket socket) {
   try {
-    if (sessions.size() >= limits.connections && !make_room()) {
+    const auto peer = peer_of(socket);
+    const std::int64_t user = peer ? std::int64_t{peer->uid} : -1;
+    if (!sessions.make_room(user, limits.connections, limits.connections_per_user)) {
       constexpr std::string_view kBusy =
           "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
       error_code ignored;
@@ -173,7 +286,7 @@ bool HttpServer::Impl::take(tcp::socket socket) {
       socket.write_some(asio::buffer(kBusy), ignored);
       return true;
     }
-    auto session = std::make_shared<Session>(std::move(socket), sessions);
+    auto session = std::make_shared<Session>(std::move(socket), peer, sessions);
     asio::co_spawn(executor, serve(std::move(session)), asio::detached);
     return true;
   } catch (const std::exception&) {
@@ -181,22 +294,12 @@ bool HttpServer::Impl::take(tcp::socket socket) {
   }
 }
 
-/// Disconnects the client that has been there longest without being answered, so that clients who
-/// only sit there cannot shut out those who ask.
-bool HttpServer::Impl::make_room() {
-  const auto oldest = std::find_if(sessions.begin(), sessions.end(), [](const Session* session) {
-    return !session->answering && session->socket.is_open();
-  });
-  if (oldest == sessions.end()) return false;
-  (*oldest)->close();
-  return true;
-}
-
-asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Session> session) {
+asio::awaitable<void> HttpServer::Impl::serve(SessionPtr session) {
   const auto self = shared_from_this();
   try {
     for (bool first = true; !stopped; first = false) {
       if (!co_await read_first_byte(session, first)) break;
+      if (first && !co_await admit(session)) break;
       if (!co_await serve_one(session)) break;
     }
   } catch (const std::exception&) {
@@ -205,64 +308,81 @@ asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Session> session) 
   session->close();
 }
 
-asio::awaitable<bool> HttpServer::Impl::read_first_byte(std::shared_ptr<Session> session,
-                                                        bool first) {
+asio::awaitable<bool> HttpServer::Impl::read_first_byte(SessionPtr session, bool first) {
   if (session->buffer.size() != 0) co_return true;
   arm(session, first ? limits.request_time : limits.idle_time);
-  const auto [error, size] =
+  const auto [failed, size] =
       co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwait);
   session->buffer.commit(size);
-  co_return !error && !stopped;
+  co_return !failed && !stopped && !session->closed;
 }
 
-asio::awaitable<bool> HttpServer::Impl::serve_one(std::shared_ptr<Session> session) {
+asio::awaitable<bool> HttpServer::Impl::admit(SessionPtr session) {
+  if (!hooks.admit || !session->peer) co_return true;
+  disarm(session);
+  const std::optional<HttpResponse> refusal = co_await hooks.admit(*session->peer);
+  if (stopped || session->closed) co_return false;
+  if (!refusal) co_return true;
+  if (co_await write(session, *refusal, 11, false, false)) co_await linger(session);
+  co_return false;
+}
+
+asio::awaitable<bool> HttpServer::Impl::serve_one(SessionPtr session) {
   arm(session, limits.request_time);
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   parser.body_limit(limits.body_bytes);
-  const auto [error, size] =
+  const auto [failed, size] =
       co_await http::async_read(session->socket, session->buffer, parser, kAwait);
-  if (stopped || !session->socket.is_open()) co_return false;
+  if (stopped || session->closed) co_return false;
   session->answering = true;
-  if (error) {
-    if (const auto answer = answer_to_bad_request(error, session->timed_out, true)) {
-      if (co_await write(session, *answer, 11, false, false)) co_await linger(session);
-    }
+  if (failed) {
+    const auto bad = judge(failed, session->timed_out);
+    if (!bad) co_return false;
+    const HttpResponse answer = error(bad->status, bad->text);
+    if (co_await write(session, answer, 11, false, false)) co_await linger(session);
     co_return false;
   }
   auto message = parser.release();
   const bool head = message.method() == http::verb::head;
   const bool keep_alive = message.keep_alive();
   const unsigned version = message.version();
-  const bool written =
-      co_await write(session, call_handler(to_request(message)), version, keep_alive, head);
+  HttpRequest request = to_request(message);
+  request.peer = session->peer;
+  disarm(session);
+  const HttpResponse response = co_await call_handler(session, request);
+  if (stopped || session->closed) co_return false;
+  if (response.stream) {
+    co_await stream(session, response, version, head);
+    co_return false;
+  }
+  const bool written = co_await write(session, response, version, keep_alive, head);
   session->answering = false;
   co_return written&& keep_alive;
 }
 
-HttpResponse HttpServer::Impl::call_handler(const HttpRequest& request) {
+asio::awaitable<HttpResponse> HttpServer::Impl::call_handler(const SessionPtr& session,
+                                                             const HttpRequest& request) {
+  if (sessions.unsent_bytes(session->user) >= limits.unsent_bytes_per_user) {
+    co_return error(503, "too many answers wait for clients of this user to take them");
+  }
   try {
-    HttpResponse response = handler(request);
-    if (response.status >= 200 && response.status <= 599) return response;
+    HttpResponse response = co_await handler(request);
+    if (response.status >= 200 && response.status <= 599) co_return response;
   } catch (const std::exception&) {
     // What a bug has to say is for the log of whoever made it, not for the client.
   }
-  return plain(500, "internal error");
+  co_return error(500, "internal error");
 }
 
-asio::awaitable<bool> HttpServer::Impl::write(std::shared_ptr<Session> session,
-                                              HttpResponse response, unsigned version,
-                                              bool keep_alive, bool head) {
+asio::awaitable<bool> HttpServer::Impl::write(SessionPtr session, const HttpResponse& response,
+                                              unsigned version, bool keep_alive, bool head) {
   arm(session, limits.response_time);
-  http::response<http::string_body> message;
-  message.result(response.status);
-  message.version(version);
-  message.keep_alive(keep_alive);
-  message.set(http::field::content_type, response.content_type);
-  message.set("X-Content-Type-Options", "nosniff");
+  auto message = header_of<http::span_body<const char>>(response, version, keep_alive);
   message.content_length(response.body.size());
-  if (!head) message.body() = std::move(response.body);
-  http::response_serializer<http::string_body> serializer(message);
+  if (!head) message.body() = {response.body.data(), response.body.size()};
+  http::response_serializer<http::span_body<const char>> serializer(message);
+  session->unsent_bytes = response.body.size();
   error_code failed;
   if (head) {
     const auto [error, size] =
@@ -272,55 +392,61 @@ asio::awaitable<bool> HttpServer::Impl::write(std::shared_ptr<Session> session,
     const auto [error, size] = co_await http::async_write(session->socket, serializer, kAwait);
     failed = error;
   }
-  co_return !failed && !stopped;
+  session->unsent_bytes = 0;
+  co_return !failed && !stopped && !session->closed;
+}
+
+asio::awaitable<void> HttpServer::Impl::stream(SessionPtr session, const HttpResponse& response,
+                                               unsigned version, bool head) {
+  using namespace asio::experimental::awaitable_operators;
+  const bool chunked = version >= 11;
+  arm(session, limits.response_time);
+  auto message = header_of<http::empty_body>(response, version, false);
+  message.chunked(chunked);
+  http::response_serializer<http::empty_body> serializer(message);
+  const auto [failed, size] =
+      co_await http::async_write_header(session->socket, serializer, kAwait);
+  if (failed || head || stopped || session->closed) co_return;
+  disarm(session);
+  StreamWriter writer(session, limits.response_time, chunked);
+  if (!co_await writer.write(response.body)) co_return;
+  const auto ended = co_await (run_stream(response, writer) || watch(session));
+  if (ended.index() == 0 && !stopped) co_await writer.finish();
 }
 
 /// A close with input unread would take the answer back before the client has seen it.
-asio::awaitable<void> HttpServer::Impl::linger(std::shared_ptr<Session> session) {
+asio::awaitable<void> HttpServer::Impl::linger(SessionPtr session) {
   session->answering = false;
   error_code ignored;
-  session->socket.shutdown(tcp::socket::shutdown_send, ignored);
+  session->socket.shutdown(asio::socket_base::shutdown_send, ignored);
   arm(session, kLingerTime);
   session->buffer.clear();
   for (std::size_t seen = 0; seen < kLingerBytes;) {
-    const auto [error, size] =
+    const auto [failed, size] =
         co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwait);
-    if (error || stopped) co_return;
+    if (failed || stopped) co_return;
     seen += size;
   }
 }
 
-HttpServer::HttpServer(asio::any_io_executor executor, tcp::endpoint endpoint, HttpHandler handler,
+HttpServer::HttpServer(asio::any_io_executor executor, ListenOn where, HttpHandler handler,
                        HttpLimits limits)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(endpoint), std::move(handler),
-                                   limits)) {}
+    : HttpServer(std::move(executor), std::move(where),
+                 HttpCoroutine([answer = std::move(handler)](const HttpRequest& request)
+                                   -> asio::awaitable<HttpResponse> { co_return answer(request); }),
+                 limits) {}
+
+HttpServer::HttpServer(asio::any_io_executor executor, ListenOn where, HttpCoroutine handler,
+                       HttpLimits limits, HttpHooks hooks)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(where), std::move(handler),
+                                   limits, std::move(hooks))) {}
 
 HttpServer::~HttpServer() {
   stop();
 }
 
 Status HttpServer::start() {
-  error_code error;
-  const auto refuse = [&](std::string_view what) {
-    const std::string where =
-        fmt::format("{}:{}", impl_->endpoint.address().to_string(), impl_->endpoint.port());
-    return fail(Reason::host_unfit, fmt::format("cannot {} {}: {}", what, where, error.message()),
-                error == asio::error::address_in_use
-                    ? fmt::format("`ss -ltnp 'sport = :{}'` shows who has it; choose another "
-                                  "address with agent.metrics.listen",
-                                  impl_->endpoint.port())
-                    : std::string("choose another address with agent.metrics.listen"),
-                where);
-  };
-  auto& acceptor = impl_->acceptor;
-  acceptor.open(impl_->endpoint.protocol(), error);
-  if (error) return refuse("make a socket for");
-  acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  acceptor.bind(impl_->endpoint, error);
-  if (error) return refuse("listen on");
-  acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error) return refuse("listen on");
-  impl_->port = acceptor.local_endpoint(error).port();
+  RAD_CHECK(impl_->listener.open(impl_->where));
   asio::co_spawn(
       impl_->executor,
       [impl = impl_]() -> asio::awaitable<void> { co_await impl->accept_clients(); },
@@ -331,36 +457,13 @@ Status HttpServer::start() {
 void HttpServer::stop() {
   if (impl_->stopped) return;
   impl_->stopped = true;
-  error_code ignored;
-  impl_->acceptor.close(ignored);
+  impl_->listener.close();
   impl_->pause.cancel();
-  for (Session* session : impl_->sessions) session->close();
+  impl_->sessions.close_all();
 }
 
 std::uint16_t HttpServer::port() const noexcept {
-  return impl_->port;
-}
-
-Result<tcp::endpoint> resolve_listen_address(std::string_view text) {
-  const auto wrong = [&] {
-    return fail(Reason::config_invalid, fmt::format("'{}' is not an address to listen on", text),
-                "write ADDRESS:PORT, e.g. 127.0.0.1:9735 or [::1]:9735", std::string(text));
-  };
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return wrong();
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port_text = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, number_error] =
-      std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (number_error != std::errc() || end != port_text.data() + port_text.size()) return wrong();
-  const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  error_code error;
-  const auto address = asio::ip::make_address(std::string(host), error);
-  if (error || address.is_v6() != bracketed) return wrong();
-  return tcp::endpoint(address, port);
+  return impl_->listener.port();
 }
 
 }  // namespace rad
