@@ -77,6 +77,10 @@ void init(Level level) {
   logger().sink.set_level(spdlog_level(level));
 }
 
+void set_level(Level level) {
+  logger().sink.set_level(spdlog_level(level));
+}
+
 void write(Level level, std::string_view message) {
   Logger& target = logger();
   if (!target.sink.should_log(spdlog_level(level))) return;

@@ -13,6 +13,8 @@ enum class Level { debug, info, warning, error };
 
 /// Lines below `level` are dropped. Called once, before threads start.
 void init(Level level);
+/// Changes the level later on. Thread-safe.
+void set_level(Level level);
 void write(Level level, std::string_view message);
 inline void debug(std::string_view message) {
   write(Level::debug, message);

@@ -1,15 +1,40 @@
 #include "agent/base/notify.h"
 
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "agent/base/unique_fd.h"
 
 namespace rad {
+
+namespace {
+
+std::optional<std::uint64_t> number_in(const char* name) noexcept {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return std::nullopt;
+  std::uint64_t number = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::optional<std::chrono::microseconds> watchdog_interval() noexcept {
+  const auto interval = number_in("WATCHDOG_USEC");
+  if (!interval || *interval == 0) return std::nullopt;
+  const auto pid = number_in("WATCHDOG_PID");
+  if (pid && *pid != static_cast<std::uint64_t>(::getpid())) return std::nullopt;
+  return std::chrono::microseconds(*interval);
+}
 
 void notify(std::string_view state) noexcept {
   const char* path = std::getenv("NOTIFY_SOCKET");

@@ -130,6 +130,7 @@ struct AgentOptions {
   log::Level log_level = log::Level::info;
   std::chrono::milliseconds stall_timeout{0};
   std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
+  std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
   std::optional<ListenAddress> metrics_listen;  ///< nothing: metrics are not served
 };
 

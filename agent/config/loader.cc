@@ -170,6 +170,7 @@ void Loader::build_agent(SectionReader& reader) {
   }
   agent.time_zone = reader.text("agent.time_zone");
   agent.stall_timeout = duration_at(reader, "agent.stall_timeout");
+  agent.stop_timeout = duration_at(reader, "agent.stop_timeout");
   const auto level = reader.text("agent.log_level");
   agent.log_level = level == "debug"     ? log::Level::debug
                     : level == "warning" ? log::Level::warning

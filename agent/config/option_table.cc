@@ -71,6 +71,14 @@ constexpr std::array kTable{
               .summary = "a stage that makes no progress for so long is ended",
               .detail = "The run is then inconclusive (reason timeout). Hours of progress are "
                         "normal; silence is not."},
+    OptionRow{.path = "agent.stop_timeout",
+              .type = OptionType::duration,
+              .default_text = "2m",
+              .min = kSecond,
+              .max = kDay,
+              .summary = "how long running tests may take to clean up when the agent is stopped",
+              .detail = "They are cancelled at once. What is left after this time is cleaned up "
+                        "by the next start; the unit's TimeoutStopSec must be longer."},
     OptionRow{.path = "agent.time_zone",
               .type = OptionType::time_zone,
               .default_text = "UTC",

@@ -5,14 +5,18 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <signal.h>
+#include <time.h>
 
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/cli/commands.h"
+#include "agent/config/loader.h"
 #include "agent/config/plugin_check.h"
+#include "agent/config/program_dirs.h"
 #include "agent/control/http_server.h"
 #include "agent/report/metrics.h"
 #include "agent/run/daemon.h"
@@ -21,11 +25,34 @@ namespace rad {
 namespace asio = boost::asio;
 namespace {
 
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+
+/// What RELOADING=1 must carry.
+std::string monotonic_usec() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  return fmt::format("MONOTONIC_USEC={}", now.tv_sec * 1'000'000LL + now.tv_nsec / 1000);
+}
+
+std::string status_text(const StatusView& view) {
+  std::string text = fmt::format("{} targets", view.targets);
+  for (const LiveRun& run : view.running) {
+    const std::string_view stage =
+        run.report.stages.empty() ? "starting" : to_string(run.report.stages.back().stage);
+    text += fmt::format("; {}: {}", run.report.target, stage);
+  }
+  if (view.running.empty()) text += "; no run goes on";
+  if (!view.waiting.empty()) text += fmt::format("; {} waiting", view.waiting.size());
+  if (!view.config_error.empty()) text += "; the last reload failed";
+  if (!view.store_error.empty()) text += "; the store is in trouble";
+  return text;
+}
+
 /// `rad-agent serve`, from start to the last report.
 class Service {
  public:
-  explicit Service(Config config)
-      : config_(std::move(config)), signals_(context_, SIGINT, SIGTERM) {}
+  explicit Service(const cli::CommonOptions& common)
+      : common_(common), signals_(context_, SIGINT, SIGTERM, SIGHUP), watchdog_(context_) {}
 
   int run() {
     asio::co_spawn(context_, work(), [this](std::exception_ptr error) {
@@ -45,31 +72,60 @@ class Service {
     }
   }
 
-  asio::awaitable<Status> try_work() {
-    RAD_CO_TRY(catalog_, co_await describe_plugins(context_.get_executor(), config_.agent));
-    for (const auto& [name, error] : catalog_.broken) log::error(error.message);
-    const std::vector<Diagnostic> mistakes = check_against_plugins(config_, catalog_.schemas);
+  /// All or nothing. Every mistake is printed; the error names the first.
+  asio::awaitable<Result<std::shared_ptr<const Generation>>> load() {
+    std::optional<Config> config = cli::load_or_explain(common_);
+    if (!config) {
+      co_return fail(Reason::config_invalid,
+                     fmt::format("'{}' has mistakes", common_.config.string()),
+                     "rad-agent check-config lists them");
+    }
+    auto generation = std::make_shared<Generation>();
+    generation->config = std::move(*config);
+    RAD_CO_TRY(generation->catalog,
+               co_await describe_plugins(context_.get_executor(), generation->config.agent));
+    for (const auto& [name, error] : generation->catalog.broken) log::error(error.message);
+    const std::vector<Diagnostic> mistakes =
+        check_against_plugins(generation->config, generation->catalog.schemas);
     if (!mistakes.empty()) {
       cli::write_out(stderr, to_text(mistakes, "error"));
-      exit_ = cli::kUsage;
-      co_return Status{};
+      co_return fail(Reason::config_invalid, mistakes.front().message,
+                     "rad-agent check-config lists every mistake");
     }
-    RAD_CO_CHECK(cli::prepare_state(config_.agent));
-    RAD_CO_TRY(Store store, Store::open(config_.agent.state_dir / "rad.db"));
-    Daemon daemon(context_.get_executor(), config_, catalog_, store, clock_);
-    RAD_CO_CHECK(listen(daemon));
+    co_return generation;
+  }
+
+  asio::awaitable<Status> try_work() {
+    RAD_CO_TRY(auto generation, co_await load());
+    const AgentOptions options = generation->config.agent;
+    const std::size_t targets = generation->config.targets.size();
+    RAD_CO_CHECK(cli::prepare_state(options));
+    RAD_CO_TRY(Store store, Store::open(options.state_dir / "rad.db"));
+    Daemon daemon(
+        context_.get_executor(), std::move(generation), [this] { return load(); }, store, clock_);
+    RAD_CO_CHECK(listen(daemon, options));
     asio::co_spawn(context_, watch_signals(daemon), asio::detached);
-    log::info(fmt::format("serving {} targets{}", config_.targets.size(),
+    asio::co_spawn(context_, feed_watchdog(), asio::detached);
+    log::info(fmt::format("serving {} targets{}", targets,
                           server_ ? fmt::format(", metrics on port {}", server_->port()) : ""));
-    notify("READY=1");
+    bool ready = false;
+    daemon.on_tick([this, ready](const StatusView& view) mutable {
+      ticked_at_ = clock_.steady_now();
+      std::string state = "STATUS=" + status_text(view);
+      if (!ready) state = "READY=1\n" + state;
+      ready = true;
+      if (state != told_) notify(state);
+      told_ = std::move(state);
+    });
     co_await daemon.run();
     server_.reset();
+    watchdog_.cancel();
     exit_ = cli::kOk;
     co_return Status{};
   }
 
-  Status listen(Daemon& daemon) {
-    const auto& address = config_.agent.metrics_listen;
+  Status listen(Daemon& daemon, const AgentOptions& options) {
+    const auto& address = options.metrics_listen;
     if (!address) return {};
     const bool is_v6 = address->host.find(':') != std::string::npos;
     RAD_TRY(const asio::ip::tcp::endpoint endpoint,
@@ -95,19 +151,39 @@ class Service {
 
   asio::awaitable<void> watch_signals(Daemon& daemon) {
     for (;;) {
-      const auto [ec, signal] = co_await signals_.async_wait(asio::as_tuple(asio::use_awaitable));
+      const auto [ec, signal] = co_await signals_.async_wait(kToken);
       if (ec) co_return;
+      if (signal == SIGHUP) {
+        notify("RELOADING=1\n" + monotonic_usec());
+        (void)co_await daemon.reload();
+        notify("READY=1");
+        continue;
+      }
       log::info(fmt::format("stopping on signal {}", signal));
       notify("STOPPING=1");
       daemon.stop();
     }
   }
 
-  Config config_;
+  /// Fed by the loop that does the work: a loop that hangs, or that no longer ticks, starves it.
+  asio::awaitable<void> feed_watchdog() {
+    const auto interval = watchdog_interval();
+    if (!interval) co_return;
+    for (;;) {
+      if (clock_.steady_now() - ticked_at_ < *interval) notify("WATCHDOG=1");
+      watchdog_.expires_after(*interval / 3);
+      const auto [ec] = co_await watchdog_.async_wait(kToken);
+      if (ec) co_return;
+    }
+  }
+
+  cli::CommonOptions common_;
   SystemClock clock_;
   asio::io_context context_{1};
   asio::signal_set signals_;
-  PluginCatalog catalog_;
+  asio::steady_timer watchdog_;
+  SteadyPoint ticked_at_ = clock_.steady_now();
+  std::string told_;
   std::unique_ptr<HttpServer> server_;
   int exit_ = cli::kInconclusive;
 };
@@ -115,9 +191,7 @@ class Service {
 }  // namespace
 
 int serve(const cli::CommonOptions& common) {
-  std::optional<Config> config = cli::load_or_explain(common);
-  if (!config) return cli::kUsage;
-  return Service(std::move(*config)).run();
+  return Service(common).run();
 }
 
 }  // namespace rad

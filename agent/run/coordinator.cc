@@ -57,7 +57,7 @@ class Coordinator::Impl {
 };
 
 void Coordinator::Impl::begin(TimePoint now) {
-  state_.report.id = make_run_id(now);
+  state_.report.id = state_.request.id.empty() ? make_run_id(now) : state_.request.id;
   state_.report.target = state_.request.target.name;
   state_.report.schedule = state_.request.schedule;
   state_.report.depth = state_.request.depth;

@@ -22,13 +22,17 @@ namespace rad {
 
 /// What somebody or a schedule asks for.
 struct RunRequest {
+  std::string id;       ///< "": a new one is made
   TargetConfig target;  ///< a copy: a reload of the configuration does not touch a running run
   Depth depth = Depth::restore;
   std::string schedule = "manual";
+  std::optional<TimePoint> slot;  ///< of the schedule: the instant that this run answers
   std::string requested_by;
   std::string note;
   std::optional<std::string> backup;      ///< instead of the target's `backup`
   std::optional<std::string> recover_to;  ///< instead of the target's `recover_to`
+  /// Keep the instance so long after the run, whatever its verdict.
+  std::optional<std::chrono::milliseconds> hold;
 };
 
 /// Watches a run as it happens. Called on the run's executor; must not block.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/model/operations.h"
 #include "agent/model/run_report.h"
 
 namespace rad {
@@ -32,14 +33,7 @@ struct WaitingRun {
   std::string waits_for;  ///< "run 2026… of the same target", "2 of 2 runs are going on", …
 };
 
-struct PauseView {
-  std::string target;    ///< "*" for all
-  std::string schedule;  ///< "*" for all
-  std::string owner;
-  std::string reason;
-  TimePoint since{};
-  std::optional<TimePoint> until;  ///< nothing: until somebody resumes it
-};
+using PauseView = Pause;
 
 struct ScheduleView {
   std::string target;  ///< of a rotation: the member whose turn it is
@@ -55,13 +49,7 @@ struct ScheduleView {
   std::optional<PauseView> pause;
 };
 
-struct MissedView {
-  std::string target;
-  std::string schedule;
-  TimePoint slot{};
-  std::string cause;
-  std::string detail;
-};
+using MissedView = MissedSlot;
 
 /// The newest ended run of a target at one depth, and the newest that passed.
 struct ProofView {

@@ -55,6 +55,7 @@ class RunFeed : public RunObserver {
   std::deque<RunEvent> events_;
   std::uint64_t last_number_ = 0;
   RunReport report_;
+  Stage stage_ = Stage::preflight;
   protocol::Progress progress_;
   bool ended_ = false;
 };

@@ -1,0 +1,75 @@
+// The daemon's inside, shared by the files that carry its public calls out. Internal to agent/run.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/run/daemon.h"
+#include "agent/run/live_runs.h"
+#include "agent/run/metrics_source.h"
+#include "agent/run/run_queue.h"
+#include "agent/run/scheduler.h"
+
+namespace rad {
+
+class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
+ public:
+  Impl(boost::asio::any_io_executor executor, std::shared_ptr<const Generation> generation,
+       Loader loader, Store& store, const Clock& clock);
+
+  boost::asio::awaitable<void> run();
+  void stop();
+  boost::asio::awaitable<Status> reload();
+  Result<std::string> metrics() const;
+
+  Result<StartAnswer> start_run(const Caller& caller, const StartRequest& request);
+  Status cancel_run(const Caller& caller, const std::string& run_id, const std::string& why);
+  Status pause(const Caller& caller, Pause pause);
+  Status resume(const Caller& caller, const std::string& target, const std::string& schedule);
+  void audit(const Caller& caller, std::string action, std::string subject, std::string note,
+             bool allowed, std::string outcome);
+
+  StatusView status() const;
+  Result<std::vector<TargetView>> targets() const;
+
+  const Config& config() const noexcept { return context_->generation->config; }
+  void look_again() { wake_.cancel(); }
+
+  boost::asio::any_io_executor executor_;
+  Loader loader_;
+  Store& store_;
+  const Clock& clock_;
+  std::shared_ptr<const RunContext> context_;
+  LiveRuns live_;
+  RunQueue queue_;
+  Scheduler scheduler_;
+  boost::asio::steady_timer wake_;
+  std::function<void(const StatusView&)> tick_handler_;
+  DaemonState state_;
+
+ private:
+  void use(std::shared_ptr<const Generation> generation);
+  void start_due();
+  void start(const PlannedStart& planned);
+  void run_ended(const RunRequest& request, const Result<RunReport>& report);
+  std::map<std::string, std::string> busy_targets() const;
+  void sweep_now();
+  void upkeep();
+  std::string waiting_reason(const std::string& target) const;
+
+  std::map<std::string, std::pair<TimePoint, std::string>> held_elsewhere_;
+  TimePoint started_at_{};
+  TimePoint config_loaded_at_{};
+  std::string config_error_;
+  std::string store_error_;
+  SteadyPoint swept_at_{};
+  SteadyPoint measured_at_{};
+  bool stopping_ = false;
+};
+
+}  // namespace rad

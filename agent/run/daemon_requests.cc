@@ -1,0 +1,228 @@
+// What people ask of the daemon, and the runs that come of it.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/base/files.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/run/daemon_impl.h"
+
+namespace rad {
+using namespace std::chrono_literals;
+
+namespace {
+
+Error unknown_target(const Config& config, const std::string& name) {
+  std::vector<std::string> known;
+  for (const TargetConfig& target : config.targets) known.push_back(target.name);
+  Error error = fail(Reason::config_invalid, fmt::format("there is no target '{}'", name));
+  const auto close = closest(name, known);
+  error.hint = close ? fmt::format("did you mean '{}'?", *close) : "radctl target list shows them";
+  return error;
+}
+
+std::string describe(const StartAnswer& answer) {
+  switch (answer.state) {
+    case StartAnswer::State::started:
+      return "run " + answer.run_id;
+    case StartAnswer::State::queued:
+      return fmt::format("run {} waits for {}", answer.run_id, answer.waits_for);
+    case StartAnswer::State::attached:
+      return "attached to run " + answer.run_id;
+  }
+  return "";
+}
+
+}  // namespace
+
+void Daemon::Impl::audit(const Caller& caller, std::string action, std::string subject,
+                         std::string note, bool allowed, std::string outcome) {
+  AuditEntry entry;
+  entry.at = clock_.now();
+  entry.uid = caller.uid;
+  entry.user = caller.user;
+  entry.role = to_string(caller.access);
+  entry.action = std::move(action);
+  entry.subject = std::move(subject);
+  entry.note = std::move(note);
+  entry.allowed = allowed;
+  entry.outcome = std::move(outcome);
+  // The journal has it even if the store is in trouble.
+  log::info(
+      fmt::format("audit: {} ({}, {}) {} {}{}: {}", entry.user, entry.uid, entry.role, entry.action,
+                  printable(entry.subject),
+                  entry.note.empty() ? "" : fmt::format(" because '{}'", printable(entry.note)),
+                  allowed ? printable(entry.outcome) : "refused"));
+  const Status written = store_.append_audit(entry);
+  if (!written) log::error(written.error().message);
+}
+
+Result<StartAnswer> Daemon::Impl::start_run(const Caller& caller, const StartRequest& request) {
+  const TargetConfig* target = config().find_target(request.target);
+  if (target == nullptr) return unknown_target(config(), request.target);
+  StartAnswer answer;
+  const std::string* current = live_.of_target(request.target);
+  if (current != nullptr) {
+    const auto live = live_.list();
+    const auto run =
+        std::ranges::find(live, *current, [](const LiveRun& one) { return one.report.id; });
+    answer.behind_run = *current;
+    if (run != live.end()) answer.time_left = run->time_left;
+  }
+  if (current != nullptr && request.if_busy == IfBusy::refuse) {
+    audit(caller, "run.start", request.target, request.note, true, "target busy: run " + *current);
+    return fail(Reason::target_busy,
+                fmt::format("target '{}' is being tested by run {}", request.target, *current),
+                "use --if-busy queue or attach, or radctl run cancel");
+  }
+  if (current != nullptr && request.if_busy == IfBusy::attach) {
+    answer.state = StartAnswer::State::attached;
+    answer.run_id = *current;
+    audit(caller, "run.start", request.target, request.note, true, describe(answer));
+    return answer;
+  }
+  QueuedRequest queued;
+  queued.id = make_run_id(clock_.now());
+  queued.target = request.target;
+  queued.depth = request.depth.value_or(Depth::restore);
+  queued.schedule = "manual";
+  queued.backup = request.backup.value_or("");
+  queued.recover_to = request.recover_to.value_or("");
+  queued.hold = request.hold;
+  queued.requested_by = caller.user;
+  queued.note = request.note;
+  queued.requested_at = clock_.now();
+  answer.run_id = queued.id;
+  RAD_CHECK(queue_.add(std::move(queued)));
+  start_due();
+  if (live_.feed(answer.run_id)) {
+    answer.state = StartAnswer::State::started;
+  } else {
+    answer.state = StartAnswer::State::queued;
+    answer.waits_for = scheduler_.waits_for(answer.run_id);
+  }
+  audit(caller, "run.start", request.target, request.note, true, describe(answer));
+  return answer;
+}
+
+Status Daemon::Impl::cancel_run(const Caller& caller, const std::string& run_id,
+                                const std::string& why) {
+  const std::string text = fmt::format("cancelled by {}: {}", caller.user, why);
+  if (live_.cancel(run_id, text)) {
+    audit(caller, "run.cancel", run_id, why, true, "is being cancelled");
+    return {};
+  }
+  RAD_TRY(const bool waited, queue_.remove(run_id));
+  if (waited) {
+    audit(caller, "run.cancel", run_id, why, true, "taken out of the queue");
+    return {};
+  }
+  RAD_TRY(const auto known, store_.load_run(run_id));
+  if (known && known->ended_at) {
+    return fail(
+        Reason::config_invalid,
+        fmt::format("run {} has ended already, at {}", run_id, format_rfc3339(*known->ended_at)),
+        "radctl run show " + run_id);
+  }
+  return fail(Reason::config_invalid, fmt::format("no run '{}' goes on or waits here", run_id),
+              "radctl run list");
+}
+
+Status Daemon::Impl::pause(const Caller& caller, Pause pause) {
+  pause.owner = caller.user;
+  pause.since = clock_.now();
+  if (pause.target != kEvery) {
+    const TargetConfig* target = config().find_target(pause.target);
+    if (target == nullptr) return unknown_target(config(), pause.target);
+  }
+  RAD_CHECK(store_.put_pause(pause));
+  audit(caller, "schedule.pause", pause.target + "/" + pause.schedule, pause.reason, true,
+        pause.until ? "until " + format_rfc3339(*pause.until) : "until it is resumed");
+  look_again();
+  return {};
+}
+
+Status Daemon::Impl::resume(const Caller& caller, const std::string& target,
+                            const std::string& schedule) {
+  RAD_TRY(const std::vector<Pause> pauses, store_.list_pauses());
+  const bool known = std::ranges::any_of(pauses, [&](const Pause& pause) {
+    return pause.target == target && pause.schedule == schedule;
+  });
+  if (!known) {
+    return fail(
+        Reason::config_invalid,
+        fmt::format("no pause of target '{}' and schedule '{}' is in force", target, schedule),
+        "radctl schedule list shows the pauses; resume one with the words it was made with");
+  }
+  RAD_CHECK(store_.remove_pause(target, schedule));
+  audit(caller, "schedule.resume", target + "/" + schedule, "", true, "resumed");
+  look_again();
+  return {};
+}
+
+std::map<std::string, std::string> Daemon::Impl::busy_targets() const {
+  std::map<std::string, std::string> busy;
+  for (const auto& [target, held] : held_elsewhere_) {
+    if (held.first > clock_.now()) busy[target] = held.second;
+  }
+  for (const LiveRun& run : live_.list()) {
+    busy[run.report.target] = fmt::format("run {} of the same target", run.report.id);
+  }
+  return busy;
+}
+
+void Daemon::Impl::start_due() {
+  if (stopping_) return;
+  const auto busy = busy_targets();
+  SchedulerInput input{config(), queue_.requests(), busy, live_.count(), std::nullopt};
+  if (const auto free = free_bytes(config().agent.scratch_dir)) input.scratch_free = *free;
+  const auto plan = scheduler_.tick(input);
+  if (!plan) {
+    if (store_error_ != plan.error().message) log::error("scheduler: " + plan.error().message);
+    store_error_ = plan.error().message;
+    return;
+  }
+  store_error_.clear();
+  for (const PlannedStart& planned : *plan) start(planned);
+}
+
+void Daemon::Impl::start(const PlannedStart& planned) {
+  const TargetConfig* target = config().find_target(planned.target);
+  if (target == nullptr) return;
+  RunRequest request;
+  request.id = make_run_id(clock_.now());
+  request.target = *target;
+  request.depth = planned.depth;
+  request.schedule = planned.schedule;
+  request.slot = planned.slot;
+  request.requested_by = "schedule";
+  if (planned.request) {
+    const auto& waiting = queue_.requests();
+    const auto found = std::ranges::find(waiting, *planned.request, &QueuedRequest::id);
+    if (found == waiting.end()) return;
+    request.id = found->id;
+    request.requested_by = found->requested_by;
+    request.note = found->note;
+    request.hold = found->hold;
+    if (!found->backup.empty()) request.backup = found->backup;
+    if (!found->recover_to.empty()) request.recover_to = found->recover_to;
+  }
+  log::info(fmt::format("run {}: {} of target {} ({})", request.id, to_string(request.depth),
+                        planned.target, planned.schedule));
+  live_.start(context_, std::move(request));
+}
+
+void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>& report) {
+  measured_at_ = {};
+  const bool held = !report && report.error().reason == Reason::target_busy;
+  if (held) {
+    // Somebody tests it with `rad-agent run`: look again in a minute. A request keeps its place.
+    held_elsewhere_[request.target.name] = {clock_.now() + 1min, report.error().message};
+  } else if (const auto removed = queue_.remove(request.id); !removed) {
+    log::error(removed.error().message);
+  }
+  look_again();
+}
+
+}  // namespace rad

@@ -1,0 +1,68 @@
+// What the daemon tells about itself.
+#include <algorithm>
+
+#include "agent/base/files.h"
+#include "agent/config/plugin_check.h"
+#include "agent/run/daemon_impl.h"
+
+namespace rad {
+
+StatusView Daemon::Impl::status() const {
+  StatusView view;
+  view.version = RAD_VERSION;
+  view.started_at = started_at_;
+  view.last_tick = state_.last_tick.value_or(started_at_);
+  view.config_loaded_at = config_loaded_at_;
+  view.config_error = config_error_;
+  view.store_error = store_error_;
+  view.targets = config().targets.size();
+  view.schedules = scheduler_.views().size();
+  if (const auto free = free_bytes(config().agent.scratch_dir)) view.scratch_free = *free;
+  view.leftover_bytes = state_.leftover_bytes;
+  view.running = live_.list();
+  for (const QueuedRequest& request : queue_.requests()) {
+    if (live_.feed(request.id)) continue;
+    view.waiting.push_back({request.id, request.target, request.depth, request.requested_by,
+                            request.note, request.requested_at, scheduler_.waits_for(request.id)});
+  }
+  if (auto pauses = store_.list_pauses()) view.pauses = std::move(*pauses);
+  return view;
+}
+
+Result<std::vector<TargetView>> Daemon::Impl::targets() const {
+  RAD_TRY(const std::vector<LatestRun> latest, store_.latest_runs());
+  std::vector<TargetView> views;
+  for (const TargetConfig& target : config().targets) {
+    TargetView view;
+    view.name = target.name;
+    view.restore_plugin = target.restore.plugin;
+    if (target.instance) view.instance_plugin = target.instance->plugin;
+    for (const RoutedCheck& routed : route_checks(target, context_->generation->catalog.schemas)) {
+      view.checks.push_back(routed.check.name);
+    }
+    for (const ScheduleView& schedule : scheduler_.views()) {
+      if (schedule.target == target.name) view.schedules.push_back(schedule);
+    }
+    views.push_back(std::move(view));
+  }
+  for (const LatestRun& row : latest) {
+    const auto view = std::ranges::find(views, row.report.target, &TargetView::name);
+    if (view == views.end()) continue;
+    auto proof = std::ranges::find(view->proofs, row.report.depth, &ProofView::depth);
+    if (proof == view->proofs.end())
+      proof = view->proofs.insert(proof, {.depth = row.report.depth});
+    if (row.last_success && (!proof->proved_at || *proof->proved_at < *row.last_success)) {
+      proof->proved_at = row.last_success;
+    }
+    if (!proof->ended_at || (row.report.ended_at && *proof->ended_at < *row.report.ended_at)) {
+      proof->run_id = row.report.id;
+      proof->verdict = row.report.verdict;
+      if (row.report.cause) proof->reason = row.report.cause->reason;
+      proof->ended_at = row.report.ended_at;
+    }
+  }
+  for (TargetView& view : views) std::ranges::sort(view.proofs, {}, &ProofView::depth);
+  return views;
+}
+
+}  // namespace rad

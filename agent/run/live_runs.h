@@ -1,0 +1,60 @@
+// The runs that go on in this process.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "agent/base/clock.h"
+#include "agent/run/coordinator.h"
+#include "agent/run/daemon_views.h"
+#include "agent/run/generation.h"
+#include "agent/run/run_feed.h"
+#include "agent/store/store.h"
+
+namespace rad {
+
+/// One thread: the executor's. Must outlive its runs: destroy it when idle() is true, or with the
+/// executor.
+class LiveRuns {
+ public:
+  /// Told once for each run, when everything about it is done. An error: it could not begin.
+  using Ended = std::function<void(const RunRequest&, const Result<RunReport>&)>;
+
+  LiveRuns(boost::asio::any_io_executor executor, Store& store, const Clock& clock, Ended ended);
+
+  /// Begins a run; its target must be free here. `request.id` must be set.
+  void start(std::shared_ptr<const RunContext> context, RunRequest request);
+  /// \return whether such a run goes on.
+  bool cancel(const std::string& run_id, const std::string& why);
+  void cancel_all(const std::string& why);
+
+  bool idle() const noexcept { return runs_.empty(); }
+  std::size_t count() const noexcept { return runs_.size(); }
+  /// Null if no such run goes on.
+  std::shared_ptr<RunFeed> feed(const std::string& run_id) const;
+  /// The id of the run that tests the target now; null if none does.
+  const std::string* of_target(const std::string& target) const;
+  std::vector<LiveRun> list() const;
+
+  /// Writes what the runs have said since the last time.
+  void write_logs();
+
+ private:
+  struct Entry;
+  boost::asio::awaitable<void> carry_out(std::shared_ptr<Entry> entry);
+
+  boost::asio::any_io_executor executor_;
+  Store& store_;
+  const Clock& clock_;
+  Ended ended_;
+  std::map<std::string, std::shared_ptr<Entry>> runs_;  ///< by target
+};
+
+}  // namespace rad
