@@ -109,6 +109,7 @@ struct TargetConfig {
   std::map<Stage, std::chrono::milliseconds> timeouts;
   std::string path;  ///< "targets[0]", of its own file; checks and schedules keep their order
   SourceMark at;
+  SourceMark schedules_at;  ///< of the list, of the target if it has none
 };
 
 struct ListenAddress {
@@ -129,7 +130,6 @@ struct AgentOptions {
   std::string time_zone;              ///< for schedules that name none
   log::Level log_level = log::Level::info;
   std::chrono::milliseconds stall_timeout{0};
-  std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
   std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
   std::optional<ListenAddress> metrics_listen;  ///< nothing: metrics are not served
 };

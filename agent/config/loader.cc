@@ -9,6 +9,7 @@
 #include "agent/base/files.h"
 #include "agent/base/text.h"
 #include "agent/config/option_value.h"
+#include "agent/config/schedule_reader.h"
 #include "agent/config/section_reader.h"
 #include "agent/config/yaml_document.h"
 
@@ -42,7 +43,6 @@ class Loader {
   void build_targets(SectionReader& reader);
   TargetConfig build_target(SectionReader& reader, const std::string& path);
   void build_checks(SectionReader& reader, const std::string& path, TargetConfig& target);
-  void build_schedules(SectionReader& reader, const std::string& path, TargetConfig& target);
   void build_reporters(SectionReader& reader);
   void warn(const SourceMark& at, std::string key, std::string message, std::string hint) {
     result_.warnings.push_back(
@@ -94,6 +94,8 @@ LoadResult Loader::load(const fs::path& path) {
     reader.read(further.root, "targets");
     build_targets(reader);
   }
+  read_rotations(main_reader, result_.config);
+  warn_of_schedules(result_.config, result_.warnings);
   if (result_.config.targets.empty() && result_.errors.empty()) {
     result_.errors.push_back({.at = {.file = first_file, .line = 0, .column = 0},
                               .key = "targets",
@@ -214,6 +216,7 @@ TargetConfig Loader::build_target(SectionReader& reader, const std::string& path
   TargetConfig target;
   target.path = path;
   target.at = reader.mark(path);
+  target.schedules_at = reader.mark(path + ".schedules");
   target.name = reader.text(path + ".name");
   target.restore = plugin_at(reader, path + ".restore");
   if (reader.has(path + ".instance")) target.instance = plugin_at(reader, path + ".instance");
@@ -229,7 +232,7 @@ TargetConfig Loader::build_target(SectionReader& reader, const std::string& path
     }
   }
   build_checks(reader, path, target);
-  build_schedules(reader, path, target);
+  target.schedules = read_schedules(reader, path + ".schedules", result_.config.agent.time_zone);
   return target;
 }
 
@@ -246,43 +249,6 @@ void Loader::build_checks(SectionReader& reader, const std::string& path, Target
     must_be_unique(reader, names, check.name, check_path + (named ? ".name" : ".check"), "check",
                    "give each its own name: {check: …, name: …}");
     target.checks.push_back(std::move(check));
-  }
-}
-
-void Loader::build_schedules(SectionReader& reader, const std::string& path, TargetConfig& target) {
-  std::set<std::string> names;
-  bool restores = false;
-  const auto list = path + ".schedules";
-  for (std::size_t i = 0; i < reader.count(list); ++i) {
-    const auto schedule_path = fmt::format("{}[{}]", list, i);
-    ScheduleConfig schedule;
-    schedule.at = reader.mark(schedule_path);
-    schedule.name = reader.text(schedule_path + ".name");
-    must_be_unique(reader, names, schedule.name, schedule_path + ".name", "schedule",
-                   "rename one of the two");
-    if (schedule.name == "manual") {
-      reader.complain(schedule_path + ".name", "found 'manual', which stands for runs by hand",
-                      "choose another name, for example daily");
-    }
-    if (auto cron = CronExpression::parse(reader.text(schedule_path + ".cron"))) {
-      schedule.cron = *std::move(cron);
-    }
-    const auto zone_path = schedule_path + ".time_zone";
-    schedule.time_zone =
-        reader.has(zone_path) ? reader.text(zone_path) : result_.config.agent.time_zone;
-    schedule.depth = parse_depth(reader.text(schedule_path + ".depth")).value_or(Depth::restore);
-    restores = restores || schedule.depth == Depth::restore;
-    target.schedules.push_back(std::move(schedule));
-  }
-  if (target.schedules.empty()) {
-    warn(target.at, list,
-         fmt::format("target '{}' has no schedule: it is tested only by hand", target.name),
-         "`rad-agent explain targets.schedules` shows an example");
-  } else if (!restores) {
-    warn(reader.mark(list), list,
-         fmt::format("no schedule of target '{}' has depth restore: nothing is ever restored",
-                     target.name),
-         "add {name: rad, cron: \"0 6 2 * *\", depth: restore}");
   }
 }
 

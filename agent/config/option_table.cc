@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "agent/base/text.h"
+#include "agent/config/schedule_rows.h"
 
 namespace rad {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kDay = 24 * 3600 * kSecond;
 constexpr std::int64_t kYear = 366 * kDay;
 
-constexpr std::array kTable{
+constexpr std::array kFirstRows{
     OptionRow{.path = "agent", .type = OptionType::section, .summary = "the agent itself"},
     OptionRow{.path = "agent.state_dir",
               .type = OptionType::path,
@@ -152,36 +153,9 @@ constexpr std::array kTable{
               .default_text = "<targets[].checks[].check>",
               .summary = "name of the check, unique in the target",
               .detail = "Needed only when one type is used twice."},
-    OptionRow{.path = "targets[].schedules",
-              .type = OptionType::list,
-              .summary = "when it is tested, and how deeply"},
-    OptionRow{.path = "targets[].schedules[].name",
-              .type = OptionType::name,
-              .required = true,
-              .example = "rad",
-              .summary = "name of the schedule, unique in the target; not manual"},
-    OptionRow{.path = "targets[].schedules[].cron",
-              .type = OptionType::cron,
-              .required = true,
-              .example = "\"0 6 2 * *\"",
-              .summary = "five fields: minute hour day-of-month month day-of-week",
-              .detail = "Lists, ranges, steps and names (jan, mon) as in crontab(5); L is the last "
-                        "day of the month. If both day fields are restricted, either is enough. "
-                        "A time that daylight saving leaves out comes once, at the first instant "
-                        "after the gap; one that it repeats comes once, the first time."},
-    OptionRow{.path = "targets[].schedules[].time_zone",
-              .type = OptionType::time_zone,
-              .default_text = "<agent.time_zone>",
-              .summary = "time zone of the schedule"},
-    OptionRow{.path = "targets[].schedules[].depth",
-              .type = OptionType::enumeration,
-              .allowed = "inspect|verify|restore",
-              .required = true,
-              .example = "restore",
-              .summary = "how far a run goes",
-              .detail = "inspect: names and metadata, seconds. verify: every byte is decrypted, "
-                        "decompressed and checksummed, nothing is written. restore: restored, "
-                        "recovered, started and asked."},
+};
+
+constexpr std::array kFurtherTargetRows{
     OptionRow{.path = "targets[].objectives",
               .type = OptionType::section,
               .summary = "what the measured times are compared with"},
@@ -261,7 +235,9 @@ constexpr std::array kTable{
               .max = 30 * kDay,
               .allowed = "auto",
               .summary = "limit of removing everything"},
+};
 
+constexpr std::array kReporterRows{
     OptionRow{.path = "reporters",
               .type = OptionType::list,
               .summary = "where results are told besides the metrics"},
@@ -289,6 +265,17 @@ constexpr std::array kTable{
               .detail = "Without it only a backup at fault does; the metrics always tell both."},
 };
 
+template <std::size_t... Sizes>
+constexpr auto joined(const std::array<OptionRow, Sizes>&... parts) {
+  std::array<OptionRow, (Sizes + ...)> all;
+  auto next = all.begin();
+  ((next = std::copy(parts.begin(), parts.end(), next)), ...);
+  return all;
+}
+
+constexpr auto kTable =
+    joined(kFirstRows, kScheduleRows, kFurtherTargetRows, kRotationRows, kReporterRows);
+
 struct TypeWords {
   OptionType type;
   std::string_view name;
@@ -307,6 +294,7 @@ constexpr std::array kTypes{
     TypeWords{OptionType::boolean, "boolean", ""},
     TypeWords{OptionType::enumeration, "word", ""},
     TypeWords{OptionType::time_zone, "time zone", "IANA name, e.g. Europe/Berlin"},
+    TypeWords{OptionType::name_list, "list of names", ""},
     TypeWords{OptionType::cron, "cron expression", ""},
     TypeWords{OptionType::listen_address, "listen address", ""},
 };

@@ -12,13 +12,14 @@
 namespace rad {
 
 enum class OptionType : std::uint8_t {
-  section,   ///< mapping of the rows below it
-  list,      ///< list of such mappings; the rows below it are "path[].key"
-  string,    ///< any text that is not empty
-  name,      ///< [a-z0-9][a-z0-9_-]{0,62}
-  path,      ///< absolute
-  duration,  ///< "26h"; bounds in milliseconds
-  bytes,     ///< "1GiB"
+  section,    ///< mapping of the rows below it
+  list,       ///< list of such mappings; the rows below it are "path[].key"
+  string,     ///< any text that is not empty
+  name,       ///< [a-z0-9][a-z0-9_-]{0,62}
+  name_list,  ///< list of names, or patterns of them with * and ?; as text joined by commas
+  path,       ///< absolute
+  duration,   ///< "26h"; bounds in milliseconds
+  bytes,      ///< "1GiB"
   integer,
   boolean,
   enumeration,  ///< one of `allowed`

@@ -74,6 +74,22 @@ Status check_name(std::string_view text) {
                "digit");
 }
 
+Status check_name_list(std::string_view text) {
+  while (true) {
+    const auto comma = text.find(',');
+    const auto element = text.substr(0, comma);
+    // A pattern is good if it is a name with its wildcards taken for letters.
+    std::string plain(element);
+    std::replace_if(
+        plain.begin(), plain.end(), [](char c) { return c == '*' || c == '?'; }, 'x');
+    if (!check_name(plain)) {
+      return wrong(element, "a name of a-z, 0-9, - and _, or a pattern of it with * and ?");
+    }
+    if (comma == std::string_view::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
 Status check_path(std::string_view text) {
   if (!text.starts_with('/') || text.find('\0') != std::string_view::npos) {
     return wrong(text, "an absolute path");
@@ -158,6 +174,8 @@ Status check_value(const OptionRow& row, std::string_view text) {
       return {};
     case OptionType::name:
       return check_name(text);
+    case OptionType::name_list:
+      return check_name_list(text);
     case OptionType::path:
       return check_path(text);
     case OptionType::duration:

@@ -35,6 +35,7 @@ std::string expected_of(const OptionRow& row) {
   if (row.type == OptionType::list) return "a list of mappings";
   if (row.type == OptionType::boolean) return "true or false";
   if (row.type == OptionType::enumeration) return range_text(row);
+  if (row.type == OptionType::name_list) return "a list of names";
   if (row.type == OptionType::integer) return "a whole number";
   return fmt::format("a {}", to_string(row.type));
 }
@@ -46,7 +47,7 @@ void SectionReader::read(const YamlNode& root, std::string_view top_keys) {
   if (root.kind != YamlNode::Kind::mapping) {
     add_error(at(root), "",
               fmt::format("found {}, expected a mapping with {}", describe(root),
-                          top_keys.empty() ? "agent, targets and reporters" : top_keys));
+                          top_keys.empty() ? "agent, targets, rotations and reporters" : top_keys));
     return;
   }
   for (const auto& entry : root.entries) {
@@ -133,6 +134,10 @@ bool SectionReader::reporter_is_known(const YamlNode& node, const std::string& p
 
 void SectionReader::read_value(const YamlNode& node, const std::string& path,
                                const OptionRow& row) {
+  if (row.type == OptionType::name_list && node.kind == YamlNode::Kind::sequence) {
+    read_names(node, path, row);
+    return;
+  }
   if (node.kind != YamlNode::Kind::scalar) {
     add_error(at(node), path,
               fmt::format("found {}, expected {}", describe(node), expected_of(row)),
@@ -146,6 +151,32 @@ void SectionReader::read_value(const YamlNode& node, const std::string& path,
     return;
   }
   found_[path] = *std::move(expanded);
+}
+
+void SectionReader::read_names(const YamlNode& node, const std::string& path,
+                               const OptionRow& row) {
+  if (node.items.empty()) {
+    add_error(at(node), path, "found an empty list, expected at least one name");
+    return;
+  }
+  std::string names;
+  bool good = true;
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const auto& item = node.items[i];
+    const auto item_path = fmt::format("{}[{}]", path, i);
+    marks_[item_path] = at(item);
+    if (item.kind != YamlNode::Kind::scalar) {
+      add_error(at(item), item_path, fmt::format("found {}, expected a name", describe(item)));
+      good = false;
+      continue;
+    }
+    const auto expanded = expand_environment(item.text, environment_);
+    const auto status = expanded ? check_value(row, *expanded) : Status(expanded.error());
+    if (!status) add_error(at(item), item_path, status.error().message, status.error().hint);
+    good = good && status;
+    if (expanded) names += (names.empty() ? "" : ",") + *expanded;
+  }
+  if (good) found_[path] = std::move(names);
 }
 
 void SectionReader::read_option(const YamlEntry& entry, const std::string& path) {

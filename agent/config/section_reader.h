@@ -27,6 +27,8 @@ class SectionReader {
   std::string text(const std::string& path) const;
   /// Whether the file has the key, with a usable value.
   bool has(const std::string& path) const { return found_.contains(path); }
+  /// Whether the file has the key, whatever its value.
+  bool mentions(const std::string& path) const { return marks_.contains(path); }
   /// Elements of a list.
   std::size_t count(const std::string& path) const;
   /// Options that belong to a plugin.
@@ -40,6 +42,7 @@ class SectionReader {
   void read_section(const YamlNode& node, const std::string& path, bool open);
   void read_list(const YamlNode& node, const std::string& path, const OptionRow& row);
   void read_value(const YamlNode& node, const std::string& path, const OptionRow& row);
+  void read_names(const YamlNode& node, const std::string& path, const OptionRow& row);
   void read_row(const YamlNode& node, const std::string& path, const OptionRow& row);
   void read_option(const YamlEntry& entry, const std::string& path);
   void unknown_key(const YamlEntry& entry, const std::string& path,

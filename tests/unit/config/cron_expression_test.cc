@@ -118,5 +118,22 @@ TEST(CronExpression, RareDatesArePossible) {
   EXPECT_TRUE(CronExpression::parse("0 0 L 2 *"));
 }
 
+TEST(CronExpression, LastWeekdayOfTheMonth) {
+  for (const auto* text : {"0 0 * * 5L", "0 0 * * friL", "0 0 * * Fril"}) {
+    const auto cron = CronExpression::parse(text).value();
+    EXPECT_TRUE(cron.day(25, 31, 5)) << text;
+    EXPECT_TRUE(cron.day(31, 31, 5));
+    EXPECT_FALSE(cron.day(24, 31, 5));
+    EXPECT_FALSE(cron.day(25, 31, 4));
+    EXPECT_TRUE(cron.day(22, 28, 5));
+  }
+  EXPECT_TRUE(CronExpression::parse("0 0 * * 7L").value().day(30, 30, 0));
+  EXPECT_TRUE(CronExpression::parse("0 0 * * mon,5L").value().day(1, 31, 1));
+  for (const auto* text :
+       {"0 0 * * 8L", "0 0 * * L", "0 0 * * 1-5L", "0 0 5L * *", "0 0 * * 5LL"}) {
+    EXPECT_FALSE(CronExpression::parse(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace rad

@@ -13,7 +13,10 @@ TEST(Explain, OneKeyWithOrWithoutIndices) {
   EXPECT_NE(text.find("five fields"), std::string::npos);
   EXPECT_EQ(explain("targets[3].schedules[0].cron"), text);
   EXPECT_EQ(explain("targets.schedules.cron"), text);
-  EXPECT_EQ(explain("cron"), text);
+  EXPECT_EQ(explain("lead"), explain("targets[].schedules[].lead"));
+  const auto everywhere = explain("cron");
+  EXPECT_TRUE(everywhere.starts_with(text));
+  EXPECT_NE(everywhere.find("rotations[].cron"), std::string::npos);
 }
 
 TEST(Explain, APrefixGivesAllBelow) {
