@@ -7,6 +7,7 @@
 
 #include "agent/base/json.h"
 #include "agent/cli/commands.h"
+#include "agent/config/host_check.h"
 #include "agent/config/loader.h"
 #include "agent/config/plugin_check.h"
 #include "agent/config/program_dirs.h"
@@ -45,6 +46,8 @@ int check_config_command(const CommonOptions& common, bool with_plugins) {
     if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
     if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
     loaded.errors = ask_plugins(loaded.config, loaded.warnings);
+    const auto unfit = check_against_host(agent);
+    loaded.warnings.insert(loaded.warnings.end(), unfit.begin(), unfit.end());
   }
   std::size_t schedules = 0;
   for (const TargetConfig& target : loaded.config.targets) schedules += target.schedules.size();

@@ -121,6 +121,9 @@ struct AgentOptions {
   std::filesystem::path state_dir;
   std::filesystem::path scratch_dir;
   std::filesystem::path runtime_dir;
+  std::filesystem::path control_socket;
+  std::string viewer_group;    ///< its members may look
+  std::string operator_group;  ///< its members may look and act
   /// "": not configured; main asks default_program_dirs() (program_dirs.h).
   std::filesystem::path plugin_dir;
   std::filesystem::path libexec_dir;  ///< likewise
@@ -130,7 +133,7 @@ struct AgentOptions {
   std::string time_zone;              ///< for schedules that name none
   log::Level log_level = log::Level::info;
   std::chrono::milliseconds stall_timeout{0};
-  std::chrono::milliseconds stop_timeout{0};  ///< for running tests to clean up at a stop
+  std::chrono::milliseconds stop_timeout{0};    ///< for running tests to clean up at a stop
   std::optional<ListenAddress> metrics_listen;  ///< nothing: metrics are not served
 };
 

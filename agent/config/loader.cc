@@ -22,10 +22,11 @@ constexpr std::size_t kMaxFileBytes = 1U << 20U;
 /// More than a person will read; a file of rubbish can have one in every line.
 constexpr std::size_t kMaxErrors = 500;
 
+constexpr std::size_t kMaxSocket = 107;
 /// A path of a unix socket has 108 bytes, the last one is 0. The longest below runtime_dir is
 /// RUNTIME/<8 hex>/gnupg/S.gpg-agent.browser, with room for one more directory of 20 bytes.
 constexpr std::size_t kMaxRuntimeDir =
-    107 - std::string_view("/12345678/gnupg/S.gpg-agent.browser").size() - 21;
+    kMaxSocket - std::string_view("/12345678/gnupg/S.gpg-agent.browser").size() - 21;
 static_assert(kMaxRuntimeDir == 51, "the option table names this number");
 
 /// Turns one or more files into a Config. The getters of SectionReader answer a default where a
@@ -163,6 +164,11 @@ void Loader::build_agent(SectionReader& reader) {
   agent.scratch_dir = reader.has("agent.scratch_dir") ? fs::path(reader.text("agent.scratch_dir"))
                                                       : agent.state_dir / "scratch";
   agent.runtime_dir = reader.text("agent.runtime_dir");
+  agent.control_socket = reader.has("agent.control_socket")
+                             ? fs::path(reader.text("agent.control_socket"))
+                             : agent.runtime_dir / "control.sock";
+  agent.viewer_group = reader.text("agent.viewer_group");
+  agent.operator_group = reader.text("agent.operator_group");
   agent.plugin_dir = reader.text("agent.plugin_dir");
   agent.libexec_dir = reader.text("agent.libexec_dir");
   agent.plugin_user = reader.text("agent.plugin_user");
@@ -188,6 +194,13 @@ void Loader::build_agent(SectionReader& reader) {
                                 "would be longer than the 107 bytes that the kernel allows",
                                 agent.runtime_dir.native().size(), kMaxRuntimeDir),
                     "for example /run/rad-agent");
+  }
+  if (agent.control_socket.native().size() > kMaxSocket) {
+    reader.complain("agent.control_socket",
+                    fmt::format("found a path of {} bytes, expected at most {}: the kernel allows "
+                                "no longer one for a socket",
+                                agent.control_socket.native().size(), kMaxSocket),
+                    "for example /run/rad-agent/control.sock");
   }
   const auto plain = [](const fs::path& path) { return (path / "").lexically_normal(); };
   if (plain(agent.scratch_dir) == plain(agent.state_dir)) {

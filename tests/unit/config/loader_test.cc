@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "agent/config/host_check.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -41,6 +42,9 @@ TEST(Loader, DefaultsAreFilledIn) {
   EXPECT_EQ(agent.state_dir, "/var/lib/rad-agent");
   EXPECT_EQ(agent.scratch_dir, "/var/lib/rad-agent/scratch");
   EXPECT_EQ(agent.runtime_dir, "/run/rad-agent");
+  EXPECT_EQ(agent.control_socket, "/run/rad-agent/control.sock");
+  EXPECT_EQ(agent.viewer_group, "rad-viewer");
+  EXPECT_EQ(agent.operator_group, "rad-operator");
   EXPECT_EQ(agent.plugin_dir, "");
   EXPECT_EQ(agent.plugin_user, "rad-plugin");
   EXPECT_EQ(agent.max_concurrent_runs, 1);
@@ -203,6 +207,38 @@ TEST(Loader, RuntimeDirMustLeaveRoomForSockets) {
   EXPECT_EQ(errors_of(yaml(good)), "");
   EXPECT_NE(errors_of(yaml(good + "x")).find("found a path of 52 bytes, expected at most 51"),
             std::string::npos);
+}
+
+std::string control_socket_of(std::string_view yaml) {
+  const test::TempDir dir;
+  return load_config(dir.write("rad.yaml", yaml), {}).config.agent.control_socket;
+}
+
+TEST(Loader, ControlSocketIsInTheRuntimeDirAndShort) {
+  const auto yaml = [](const std::string& options) {
+    return "agent: {" + options + "}\n" + std::string(kMinimal);
+  };
+  EXPECT_EQ(control_socket_of(yaml("runtime_dir: /run/x")), "/run/x/control.sock");
+  EXPECT_EQ(control_socket_of(yaml("control_socket: /a/b")), "/a/b");
+  const std::string good = "/" + std::string(106, 'x');
+  EXPECT_EQ(errors_of(yaml("control_socket: " + good)), "");
+  EXPECT_NE(errors_of(yaml("control_socket: " + good + "x"))
+                .find("found a path of 108 bytes, expected at most 107"),
+            std::string::npos);
+}
+
+TEST(HostCheck, NamesGroupsThatAreMissing) {
+  AgentOptions options;
+  options.viewer_group = "root";
+  options.operator_group = "root";
+  EXPECT_TRUE(check_against_host(options).empty());
+  options.operator_group = "no-such-group-here";
+  const auto warnings = check_against_host(options);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0].key, "agent.operator_group");
+  EXPECT_NE(warnings[0].message.find("only root and the agent's own user may act"),
+            std::string::npos);
+  EXPECT_EQ(warnings[0].hint, "make it with `groupadd --system no-such-group-here`");
 }
 
 TEST(Loader, ScratchIsNotStateDir) {
