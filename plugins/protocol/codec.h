@@ -76,6 +76,8 @@ boost::json::object to_json(const PreflightResult& value);
 boost::json::object to_json(const ReadResult& value);
 boost::json::object to_json(const RestoreResult& value);
 boost::json::object to_json(const StartResult& value);
+boost::json::object to_json(const ListedBackup& value);
+boost::json::object to_json(const BackupsResult& value);
 boost::json::object to_json(const CheckParams& value);
 boost::json::object to_json(const CheckResult& value);
 boost::json::object to_json(const DiagnoseParams& value);

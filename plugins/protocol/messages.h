@@ -9,6 +9,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "agent/base/clock.h"
 #include "agent/base/error.h"
 #include "agent/model/artifact.h"
 #include "agent/model/outcome.h"
@@ -22,6 +23,8 @@ inline constexpr int kVersion = 1;
 inline constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20U;
 /// More outcomes than this go to a file in scratch that CheckResult names.
 inline constexpr std::size_t kMaxOutcomes = 1000;
+/// The newest of a longer list are told.
+inline constexpr std::size_t kMaxBackups = 1000;
 
 /// Values of agent/model under the names that the specification has for them.
 using OptionInfo = PluginOption;
@@ -87,6 +90,26 @@ struct StartResult {
   Endpoint endpoint;
   RecoveryPoint recovery;
   std::vector<Finding> findings;
+};
+
+/// One base backup as `backups` lists it.
+struct ListedBackup {
+  std::string name;
+  std::optional<TimePoint> started_at;   ///< at the source, as far as it is known
+  std::optional<TimePoint> finished_at;  ///< likewise; of an incomplete one: when it last grew
+  std::uint32_t timeline = 0;            ///< 0 if unknown
+  std::string start_lsn;                 ///< "0/3000028", "" if unknown
+  std::string version;                   ///< of the server, "" if unknown without reading it
+  std::uint64_t stored_bytes = 0;        ///< as stored, without WAL
+  bool complete = false;
+  std::string note;  ///< what is odd about it, one sentence; "" if nothing
+};
+
+/// `backups`.
+struct BackupsResult {
+  /// No aggregate, for the sake of Result<BackupsResult>.
+  BackupsResult() = default;
+  std::vector<ListedBackup> backups;  ///< newest first, at most kMaxBackups
 };
 
 struct CheckParams {

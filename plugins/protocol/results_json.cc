@@ -24,6 +24,18 @@ Result<std::vector<Finding>> read_findings(const bj::object& object) {
   return fields::objects<Finding>(object, "findings", finding_from_json);
 }
 
+bj::value time_or_null(const std::optional<TimePoint>& time) {
+  return time ? bj::value(format_rfc3339(*time)) : bj::value(nullptr);
+}
+
+Result<std::optional<TimePoint>> read_time(const bj::object& object, std::string_view key) {
+  RAD_TRY(const std::string text, json::get_string(object, key, ""));
+  if (text.empty()) return std::optional<TimePoint>();
+  const auto time = parse_time(text);
+  if (!time) return fields::wrong(key, "an instant as RFC 3339 writes it");
+  return std::optional<TimePoint>(*time);
+}
+
 /// A required object.
 Result<bj::object> need_object(const bj::object& object, std::string_view key) {
   const bj::value* value = object.if_contains(key);
@@ -99,6 +111,51 @@ Result<StartResult> from_json(const bj::object& object) {
     RAD_TRY(result.recovery, recovery_point_from_json(recovery));
   }
   RAD_TRY(result.findings, read_findings(object));
+  return result;
+}
+
+bj::object to_json(const ListedBackup& value) {
+  return {{"name", safe_string(value.name)},
+          {"started_at", time_or_null(value.started_at)},
+          {"finished_at", time_or_null(value.finished_at)},
+          {"timeline", value.timeline},
+          {"start_lsn", safe_string(value.start_lsn)},
+          {"version", safe_string(value.version)},
+          {"stored_bytes", value.stored_bytes},
+          {"complete", value.complete},
+          {"note", safe_string(value.note)}};
+}
+
+template <>
+Result<ListedBackup> from_json(const bj::object& object) {
+  ListedBackup backup;
+  RAD_TRY(backup.name, fields::text(object, "name", 200));
+  if (backup.name.empty()) return fields::wrong("name", "the name of a backup");
+  RAD_TRY(backup.started_at, read_time(object, "started_at"));
+  RAD_TRY(backup.finished_at, read_time(object, "finished_at"));
+  RAD_TRY(const std::uint64_t timeline, json::get_uint(object, "timeline", 0));
+  if (timeline > UINT32_MAX) return fields::wrong("timeline", "a number of 32 bits");
+  backup.timeline = static_cast<std::uint32_t>(timeline);
+  RAD_TRY(backup.start_lsn, fields::text(object, "start_lsn", 40));
+  RAD_TRY(backup.version, fields::text(object, "version", 100));
+  RAD_TRY(backup.stored_bytes, json::get_uint(object, "stored_bytes", 0));
+  RAD_TRY(backup.complete, json::get_bool(object, "complete", false));
+  RAD_TRY(backup.note, fields::text(object, "note", 300));
+  return backup;
+}
+
+bj::object to_json(const BackupsResult& value) {
+  return {{"backups", fields::to_array(value.backups)}};
+}
+
+template <>
+Result<BackupsResult> from_json(const bj::object& object) {
+  BackupsResult result;
+  RAD_TRY(result.backups,
+          fields::objects<ListedBackup>(object, "backups", from_json<ListedBackup>));
+  if (result.backups.size() > kMaxBackups) {
+    return fields::wrong("backups", fmt::format("a list of at most {}, the newest", kMaxBackups));
+  }
   return result;
 }
 

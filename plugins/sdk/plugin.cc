@@ -70,6 +70,12 @@ Result<protocol::RestoreResult> Plugin::restore(Context& /*context*/) {
 Result<protocol::StartResult> Plugin::start(const Artifact& /*artifact*/, Context& /*context*/) {
   return not_offered("start");
 }
+Result<protocol::BackupsResult> Plugin::backups(Context& /*context*/) {
+  return not_offered("backups");
+}
+Result<protocol::StartResult> Plugin::hold(const Artifact& /*artifact*/, Context& /*context*/) {
+  return not_offered("hold");
+}
 Result<protocol::CheckResult> Plugin::check(const protocol::CheckParams& /*params*/,
                                             Context& /*context*/) {
   return not_offered("check");

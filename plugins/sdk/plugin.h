@@ -33,9 +33,9 @@ class Context {
   virtual void log(std::string_view level, std::string_view message) = 0;
 };
 
-/// A plugin. The defaults of inspect, verify, restore, start and check answer that the method is
-/// not offered; the others answer that there is nothing to say. Methods of a role that describe()
-/// does not name never reach the plugin.
+/// A plugin. The defaults of inspect, verify, restore, backups, start, hold and check answer that
+/// the method is not offered; the others answer that there is nothing to say. Methods of a role
+/// that describe() does not name never reach the plugin.
 class Plugin {
  public:
   virtual ~Plugin() = default;
@@ -47,7 +47,13 @@ class Plugin {
   virtual Result<protocol::ReadResult> inspect(Context& context);
   virtual Result<protocol::ReadResult> verify(Context& context);
   virtual Result<protocol::RestoreResult> restore(Context& context);
+  /// The base backups that the storage shows, newest first. Comes after initialize() alone. The
+  /// default answers that the plugin cannot list them.
+  virtual Result<protocol::BackupsResult> backups(Context& context);
   virtual Result<protocol::StartResult> start(const Artifact& artifact, Context& context);
+  /// As start(), of an artifact that an earlier start() has recovered, for people to look at.
+  /// The default answers that the plugin cannot hold an instance.
+  virtual Result<protocol::StartResult> hold(const Artifact& artifact, Context& context);
   /// Only checks that can answer at the run's depth are asked here. The SDK adds an inconclusive
   /// outcome for each that got none, and moves long lists to a file in scratch.
   virtual Result<protocol::CheckResult> check(const protocol::CheckParams& params,

@@ -31,6 +31,7 @@ constexpr std::array kMethods{
     Method{"initialize", std::nullopt, true}, Method{"preflight", std::nullopt, true},
     Method{"inspect", Role::restore, true},   Method{"verify", Role::restore, true},
     Method{"restore", Role::restore, true},   Method{"start", Role::instance, true},
+    Method{"backups", Role::restore, true},   Method{"hold", Role::instance, true},
     Method{"check", Role::check, true},       Method{"diagnose", std::nullopt, true},
     Method{"cleanup", std::nullopt, false},   Method{"gc", std::nullopt, false},
     Method{"shutdown", std::nullopt, false},
@@ -205,16 +206,17 @@ Result<bj::object> Session::dispatch(const protocol::Request& request) {
   if (name == "inspect") return as_json(plugin_.inspect(*this));
   if (name == "verify") return as_json(plugin_.verify(*this));
   if (name == "restore") return as_json(plugin_.restore(*this));
+  if (name == "backups") return as_json(plugin_.backups(*this));
   if (name == "check") return check(request.params);
   error_code_ = protocol::kInvalidParams;
-  if (name == "start") {
+  if (name == "start" || name == "hold") {
     const bj::value* artifact = request.params.if_contains("artifact");
     if (artifact == nullptr || !artifact->is_object()) {
       return fail(Reason::plugin_protocol, "field 'artifact' is not an object");
     }
     RAD_TRY(const Artifact given, artifact_from_json(artifact->get_object()));
     error_code_ = protocol::kFailed;
-    return as_json(plugin_.start(given, *this));
+    return as_json(name == "start" ? plugin_.start(given, *this) : plugin_.hold(given, *this));
   }
   if (name == "diagnose") {
     RAD_TRY(const auto params, protocol::from_json<protocol::DiagnoseParams>(request.params));

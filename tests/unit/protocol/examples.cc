@@ -127,6 +127,22 @@ StartResult start_result() {
   return result;
 }
 
+BackupsResult backups_result() {
+  ListedBackup backup;
+  backup.name = "base_000000010000000000000003_00000040";
+  backup.started_at = parse_time("2026-11-20T18:40:00Z").value();
+  backup.finished_at = parse_time("2026-11-20T18:44:51.715Z").value();
+  backup.timeline = 1;
+  backup.start_lsn = "0/3000028";
+  backup.version = "15";
+  backup.stored_bytes = 4'000'000'000;
+  backup.complete = true;
+  backup.note = "the sentinel was changed after the backup";
+  BackupsResult result;
+  result.backups = {backup};
+  return result;
+}
+
 CheckParams check_params() {
   CheckParams params;
   params.endpoint = start_result().endpoint;

@@ -12,6 +12,7 @@ PreflightResult preflight_result();
 ReadResult read_result();
 RestoreResult restore_result();
 StartResult start_result();
+BackupsResult backups_result();
 CheckParams check_params();
 CheckResult check_result();
 DiagnoseParams diagnose_params();

@@ -44,6 +44,9 @@ TEST(ProtocolGolden, Requests) {
   expect_exchange("restore", {}, to_json(examples::restore_result()));
   expect_exchange("start", {{"artifact", rad::to_json(examples::restore_result().artifact)}},
                   to_json(examples::start_result()));
+  expect_exchange("backups", {}, to_json(examples::backups_result()));
+  expect_exchange("hold", {{"artifact", rad::to_json(examples::restore_result().artifact)}},
+                  to_json(examples::start_result()));
   expect_exchange("check", to_json(examples::check_params()), to_json(examples::check_result()));
   expect_exchange("diagnose", to_json(examples::diagnose_params()),
                   to_json(examples::diagnose_result()));

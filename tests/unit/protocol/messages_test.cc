@@ -31,8 +31,8 @@ using AllMessages = ::testing::Types<
     Case<PluginInfo, examples::plugin_info>, Case<InitializeParams, examples::initialize_params>,
     Case<PreflightResult, examples::preflight_result>, Case<ReadResult, examples::read_result>,
     Case<RestoreResult, examples::restore_result>, Case<StartResult, examples::start_result>,
-    Case<CheckParams, examples::check_params>, Case<CheckResult, examples::check_result>,
-    Case<DiagnoseParams, examples::diagnose_params>,
+    Case<BackupsResult, examples::backups_result>, Case<CheckParams, examples::check_params>,
+    Case<CheckResult, examples::check_result>, Case<DiagnoseParams, examples::diagnose_params>,
     Case<DiagnoseResult, examples::diagnose_result>, Case<CleanupResult, examples::cleanup_result>,
     Case<GcParams, examples::gc_params>, Case<GcResult, examples::gc_result>,
     Case<Progress, examples::progress>, Case<LogLine, examples::log_line>>;
