@@ -106,8 +106,8 @@ inline constexpr std::array kScheduleRows{
               .default_text = "false",
               .summary = "due so early that it ends before the next base backup is expected",
               .detail = "That is when most WAL is to be replayed. The next backup is expected "
-                        "after the median of the last seven intervals; until two backups have been "
-                        "seen, nothing is due."},
+                        "after the second shortest of the last seven intervals; until two backups "
+                        "have been seen, nothing is due."},
     OptionRow{.path = "targets[].schedules[].lead",
               .type = OptionType::duration,
               .default_text = "auto",

@@ -102,6 +102,10 @@ EndedSlot missed_slot(const PlannedSchedule& schedule, const ScheduleFacts& fact
     const bool cancelled = last.verdict == Verdict::cancelled && !last.interrupted;
     ended.cause = cancelled ? MissCause::cancelled : MissCause::inconclusive_to_the_end;
     ended.detail = cancelled ? name_of(last) + " was cancelled" : tried(attempts);
+  } else if (slot.due >= end) {
+    ended.cause = MissCause::backup_early;
+    ended.detail = fmt::format("it would have been due at {}, the next backup came before",
+                               format_rfc3339(slot.due));
   } else if (facts.pause != nullptr && facts.pause->since < end) {
     ended.cause = MissCause::paused;
     ended.detail = fmt::format(

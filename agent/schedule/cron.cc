@@ -1,6 +1,7 @@
 #include "agent/schedule/cron.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <date/tz.h>
 #include <fmt/format.h>
@@ -57,6 +58,25 @@ local_days local_day_of(const date::time_zone& zone, TimePoint instant) {
   return date::floor<days>(zone.to_local(time));
 }
 
+/// The first due day at or after `day`, the last one at or before it; nothing for 41 years:
+/// nothing.
+std::optional<local_days> due_day(const CronExpression& cron, local_days day, bool forward) {
+  const auto limit = forward ? day + days(kMaxDays) : day - days(kMaxDays);
+  while (forward ? day < limit : day > limit) {
+    const date::year_month_day ymd{day};
+    if (!cron.month(static_cast<unsigned>(ymd.month()))) {
+      const local_days first{ymd.year() / ymd.month() / 1};
+      day =
+          forward ? local_days{(ymd.year() / ymd.month() + date::months(1)) / 1} : first - days(1);
+    } else if (is_due(cron, day)) {
+      return day;
+    } else {
+      day += forward ? days(1) : days(-1);
+    }
+  }
+  return std::nullopt;
+}
+
 std::chrono::milliseconds longest_gap(const CronExpression& cron,
                                       const std::vector<minutes>& times) {
   minutes in_day{0};
@@ -103,30 +123,26 @@ Result<CronSchedule> CronSchedule::make(CronExpression expression, std::string_v
 TimePoint CronSchedule::next(TimePoint after) const {
   const auto& [expression, zone, times] = *rule_;
   // A day earlier, because a zone may skip a whole day and put its slots into the next.
-  const auto first = local_day_of(*zone, after) - days(1);
-  for (int i = 0; i < kMaxDays; ++i) {
-    const auto day = first + days(i);
-    if (!is_due(expression, day)) continue;
-    if (instant_of(*zone, day + times.back()) <= after) continue;
+  auto day = due_day(expression, local_day_of(*zone, after) - days(1), true);
+  for (; day; day = due_day(expression, *day + days(1), true)) {
+    if (instant_of(*zone, *day + times.back()) <= after) continue;
     const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
-      return instant_of(*zone, day + candidate) <= after;
+      return instant_of(*zone, *day + candidate) <= after;
     });
-    return instant_of(*zone, day + *time);
+    return instant_of(*zone, *day + *time);
   }
   return TimePoint::max();
 }
 
 TimePoint CronSchedule::previous(TimePoint at_or_before) const {
   const auto& [expression, zone, times] = *rule_;
-  const auto last = local_day_of(*zone, at_or_before) + days(1);
-  for (int i = 0; i < kMaxDays; ++i) {
-    const auto day = last - days(i);
-    if (!is_due(expression, day)) continue;
-    if (instant_of(*zone, day + times.front()) > at_or_before) continue;
+  auto day = due_day(expression, local_day_of(*zone, at_or_before) + days(1), false);
+  for (; day; day = due_day(expression, *day - days(1), false)) {
+    if (instant_of(*zone, *day + times.front()) > at_or_before) continue;
     const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
-      return instant_of(*zone, day + candidate) <= at_or_before;
+      return instant_of(*zone, *day + candidate) <= at_or_before;
     });
-    return instant_of(*zone, day + *std::prev(time));
+    return instant_of(*zone, *day + *std::prev(time));
   }
   return TimePoint::min();
 }

@@ -7,13 +7,12 @@
 namespace rad {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::milliseconds;
 
 }  // namespace
 
 milliseconds retry_window(const CronSchedule& schedule) noexcept {
-  return schedule.longest_interval() > hours(7 * 24) ? hours(7 * 24) : hours(6);
+  return default_window(schedule.longest_interval());
 }
 
 ScheduleStanding state_of(const CronSchedule& schedule, std::string_view name, Depth depth,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "agent/schedule/tick.h"
@@ -47,6 +48,26 @@ Result<Plan> make_plan(const Config& config) {
     plan.rotations.push_back({from, std::move(schedule)});
   }
   return plan;
+}
+
+TimePoint oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
+                        const std::string& target, Depth depth, TimePoint now) {
+  auto oldest = TimePoint::max();
+  const auto look_at = [&](const PlannedSchedule& schedule) {
+    const auto memory = memories.find({schedule.target, schedule.name});
+    if (schedule.depth > depth || memory == memories.end()) return;
+    oldest = std::min(oldest, oldest_needed(schedule, memory->second, now));
+  };
+  for (const auto& schedule : plan.schedules) {
+    if (schedule.target == target) look_at(schedule);
+  }
+  for (const auto& rotation : plan.rotations) {
+    const auto& members = rotation.config.members;
+    if (std::find(members.begin(), members.end(), target) != members.end()) {
+      look_at(rotation.schedule);
+    }
+  }
+  return oldest;
 }
 
 }  // namespace rad

@@ -50,9 +50,10 @@ std::optional<std::string> choose_member(const RotationConfig& rotation, Rotatio
   return std::nullopt;
 }
 
-void note_ended(RotationProgress& cursor, const std::vector<EndedSlot>& ended) {
+void note_ended(RotationProgress& cursor, const std::vector<EndedSlot>& ended, TimePoint now) {
   for (const EndedSlot& slot : ended) {
-    if (cursor.last_slot && slot.last_slot <= *cursor.last_slot) continue;
+    const bool ran_ahead = cursor.last_slot && *cursor.last_slot > now;
+    if (cursor.last_slot && !ran_ahead && slot.last_slot <= *cursor.last_slot) continue;
     cursor.last_slot = slot.last_slot;
     if (!slot.target.empty() && !contains(cursor.done, slot.target)) {
       cursor.done.push_back(slot.target);

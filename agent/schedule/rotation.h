@@ -41,8 +41,9 @@ std::optional<std::string> choose_member(const RotationConfig& rotation, Rotatio
                                          const std::function<bool(const std::string&)>& may_run,
                                          const std::function<bool(const std::string&)>& is_free);
 
-/// Notes the turns that were used. What it has been told already changes nothing.
-void note_ended(RotationProgress& cursor, const std::vector<EndedSlot>& ended);
+/// Notes the turns that were used. What it has been told already changes nothing; a last slot in
+/// the future is a clock's that ran ahead, and is forgotten.
+void note_ended(RotationProgress& cursor, const std::vector<EndedSlot>& ended, TimePoint now);
 
 /// How much of a fleet is known to be good or bad.
 struct Coverage {

@@ -24,10 +24,6 @@ std::uint64_t mixed(std::uint64_t value) {
   return value ^ (value >> 31U);
 }
 
-milliseconds default_window(std::optional<milliseconds> interval) {
-  return interval && *interval > hours(7 * 24) ? milliseconds(hours(7 * 24)) : hours(6);
-}
-
 void sort_by_end(std::vector<SeenBackup>& backups) {
   std::sort(backups.begin(), backups.end(),
             [](const SeenBackup& a, const SeenBackup& b) { return a.finished_at < b.finished_at; });
@@ -46,15 +42,18 @@ milliseconds jitter_of(std::string_view target, std::string_view schedule, TimeP
   return milliseconds(mixed(hash) % static_cast<std::uint64_t>(most.count()));
 }
 
+milliseconds default_window(std::optional<milliseconds> interval) noexcept {
+  return interval && *interval > hours(7 * 24) ? milliseconds(hours(7 * 24)) : hours(6);
+}
+
 std::optional<milliseconds> backup_interval(const std::vector<SeenBackup>& backups) {
   std::vector<milliseconds> intervals;
   for (std::size_t i = backups.size(); i > 1 && intervals.size() < kIntervalsLookedAt; --i) {
     intervals.push_back(backups[i - 1].finished_at - backups[i - 2].finished_at);
   }
   if (intervals.empty()) return std::nullopt;
-  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
-  std::nth_element(intervals.begin(), middle, intervals.end());
-  return *middle;
+  std::sort(intervals.begin(), intervals.end());
+  return intervals.size() < 4 ? intervals.front() : intervals[1];
 }
 
 milliseconds automatic_lead(std::optional<milliseconds> last_duration) {

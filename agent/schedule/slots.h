@@ -49,8 +49,14 @@ struct Slot {
 std::chrono::milliseconds jitter_of(std::string_view target, std::string_view schedule,
                                     TimePoint at, std::chrono::milliseconds most);
 
-/// The time that the next backup is expected after the last one: the median of the last seven
-/// intervals. Nothing with fewer than two backups.
+/// How long a slot is worked on, unless configured: 7 days if the longest interval is more than 7
+/// days, else 6 hours.
+std::chrono::milliseconds default_window(
+    std::optional<std::chrono::milliseconds> interval) noexcept;
+
+/// The time after which the next backup is to be expected: the second shortest of the last seven
+/// intervals, so that neither one backup by hand nor one that was skipped counts; the shortest of
+/// fewer than four. Nothing with fewer than two backups.
 /// \param backups by finished_at, ascending
 std::optional<std::chrono::milliseconds> backup_interval(const std::vector<SeenBackup>& backups);
 
@@ -75,8 +81,7 @@ class Slots {
   /// `due` means something), nothing if there is too little to expect from.
   std::optional<Slot> upcoming(TimePoint now) const;
 
-  /// How long a slot is worked on: as configured, else 7 days if the longest interval is more than
-  /// 7 days, else 6 hours.
+  /// How long a slot is worked on.
   std::chrono::milliseconds window() const noexcept { return window_; }
 
  private:

@@ -235,14 +235,15 @@ void Evaluator::settle(const Slot& current, const View& view) {
 constexpr std::array<std::string_view, 9> kStates{"waiting",   "due",      "retrying",
                                                   "running",   "answered", "given_up",
                                                   "cancelled", "paused",   "missed"};
-constexpr std::array<std::string_view, 8> kCauses{"agent_down",
+constexpr std::array<std::string_view, 9> kCauses{"agent_down",
                                                   "clock_jump",
                                                   "paused",
                                                   "target_busy",
                                                   "concurrency",
                                                   "scratch",
                                                   "inconclusive_to_the_end",
-                                                  "cancelled"};
+                                                  "cancelled",
+                                                  "backup_early"};
 
 }  // namespace
 
@@ -270,9 +271,9 @@ Evaluation evaluate(const PlannedSchedule& schedule, const ScheduleFacts& facts,
 
 TimePoint oldest_needed(const PlannedSchedule& schedule, const ScheduleMemory& memory,
                         TimePoint now) {
-  const auto days = std::chrono::hours(24);
-  const auto interval = schedule.cron ? schedule.cron->longest_interval() : milliseconds(31 * days);
-  const auto window = schedule.timing.window.value_or(7 * days);
+  const milliseconds month = std::chrono::hours(31 * 24);
+  const auto interval = schedule.cron ? schedule.cron->longest_interval() : month;
+  const auto window = schedule.timing.window.value_or(default_window(interval));
   const auto recent = now - 2 * interval - window;
   return std::min(recent, memory.settled.value_or(memory.known_since));
 }

@@ -79,6 +79,7 @@ enum class MissCause : std::uint8_t {
   scratch,
   inconclusive_to_the_end,
   cancelled,
+  backup_early,  ///< before_next_backup: the next one came before the run was due
 };
 std::string_view to_string(MissCause value) noexcept;
 std::optional<MissCause> parse_miss_cause(std::string_view text) noexcept;
@@ -107,7 +108,7 @@ struct ScheduleMemory {
 /// Now, and since when the agent has been watching the clock.
 struct Moment {
   TimePoint now{};
-  TimePoint running_since{};  ///< start of the agent, or the end of a jump of its clock forward
+  TimePoint running_since{};  ///< start of the agent, or the end of a jump of its clock, either way
   bool after_jump = false;    ///< it was a jump
 };
 

@@ -27,7 +27,7 @@ class Ticker {
   void look_at(const PlannedSchedule& schedule);
   void look_at(const Plan::Rotation& rotation);
   void want(const PlannedSchedule& schedule, const ScheduleStanding& standing, std::string target);
-  std::vector<PastRun> runs_of(const RotationConfig& rotation) const;
+  std::vector<PastRun> runs_of(const Plan::Rotation& rotation) const;
   std::string member_of(const RotationConfig& rotation, const ScheduleStanding& standing,
                         RotationProgress& cursor) const;
   void forget();
@@ -81,11 +81,15 @@ void Ticker::look_at(const PlannedSchedule& schedule) {
       {schedule.target, schedule.name, schedule.depth, std::move(evaluation.standing), {}});
 }
 
-std::vector<PastRun> Ticker::runs_of(const RotationConfig& rotation) const {
+std::vector<PastRun> Ticker::runs_of(const Plan::Rotation& rotation) const {
+  const auto memory = world_.memories.find({rotation.config.name, rotation.config.name});
+  const auto since = memory == world_.memories.end()
+                         ? moment_.now
+                         : oldest_needed(rotation.schedule, memory->second, moment_.now);
   std::vector<PastRun> runs;
-  for (const auto& member : rotation.members) {
+  for (const auto& member : rotation.config.members) {
     for (const PastRun& run : value_or_none(world_.runs, member)) {
-      if (run.schedule != rotation.name) continue;
+      if (run.begun_at < since || run.schedule != rotation.config.name) continue;
       runs.push_back(run);
       runs.back().target = member;
     }
@@ -95,26 +99,29 @@ std::vector<PastRun> Ticker::runs_of(const RotationConfig& rotation) const {
 
 std::string Ticker::member_of(const RotationConfig& rotation, const ScheduleStanding& standing,
                               RotationProgress& cursor) const {
-  // A retry is for the one that was tried.
-  if (!standing.last_target.empty()) return standing.last_target;
   const auto may_run = [&](const std::string& name) {
     return pause_of(world_.pauses, name, rotation.name, moment_.now) == nullptr;
   };
+  // A retry is for the one that was tried.
+  const auto& last = standing.last_target;
+  if (!last.empty()) return may_run(last) ? last : "";
   const auto is_free = [&](const std::string& name) { return !busy_.contains(name); };
   return choose_member(rotation, cursor, may_run, is_free).value_or("");
 }
 
 void Ticker::look_at(const Plan::Rotation& rotation) {
-  auto evaluation = evaluated(rotation.schedule, runs_of(rotation.config));
+  auto evaluation = evaluated(rotation.schedule, runs_of(rotation));
   const auto found = world_.cursors.find(rotation.config.name);
   auto cursor = found == world_.cursors.end() ? RotationProgress{} : found->second;
   cursor.rotation = rotation.config.name;
-  note_ended(cursor, evaluation.ended);
+  note_ended(cursor, evaluation.ended, moment_.now);
   std::string member;
   if (evaluation.standing.state == SlotState::due) {
     member = member_of(rotation.config, evaluation.standing, cursor);
     if (member.empty()) {
       evaluation.standing.state = SlotState::paused;
+      result_.hindrances[{rotation.schedule.target, rotation.schedule.name}] = {
+          MissCause::paused, "the member whose turn it is, or every one, is paused"};
     } else {
       want(rotation.schedule, evaluation.standing, member);
     }

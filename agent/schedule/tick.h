@@ -78,6 +78,11 @@ struct Tick {
   TimePoint wake = TimePoint::max();  ///< when to look again, unless a run ends or is asked for
 };
 
+/// Runs of this target and depth that ended and began earlier are of no use to tick(): for what the
+/// daemon loads and keeps. max() if none is of use. When the clock was set back, load again.
+TimePoint oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
+                        const std::string& target, Depth depth, TimePoint now);
+
 Tick tick(const Plan& plan, const World& world, const Moment& moment, const Limits& limits);
 
 }  // namespace rad
