@@ -1,4 +1,4 @@
-// Columns of text on a terminal. Not for use outside agent/report.
+// Columns of text on a terminal, for agent/report and agent/cli.
 #pragma once
 
 #include <cstddef>

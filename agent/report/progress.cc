@@ -179,6 +179,10 @@ void ProgressWriter::tick() {
 
 void ProgressWriter::finish() {
   active_ = false;
+  clear();
+}
+
+void ProgressWriter::clear() {
   if (on_screen_) write_all("\r\033[K");
   on_screen_ = false;
 }

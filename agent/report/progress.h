@@ -69,6 +69,8 @@ class ProgressWriter {
   /// Redraws the bar so that elapsed time moves while nothing is reported; call it about each
   /// second.
   void tick();
+  /// Takes the bar off the screen to make room for other text; the stage goes on.
+  void clear();
   /// Takes the bar off the screen. Idempotent; a later begin_stage() starts again.
   void finish();
 

@@ -1,6 +1,6 @@
 // What a report says, in words and rows, before it is dressed for a terminal or as Markdown. All
-// text may hold untrusted parts: the caller makes it printable or escapes it. Not for use outside
-// agent/report.
+// text may hold untrusted parts: the caller makes it printable or escapes it. For agent/report and
+// agent/cli.
 #pragma once
 
 #include <string>
