@@ -2,13 +2,13 @@
 // answers goes to stdout, what it has to say on the way to stderr.
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/base/error.h"
+#include "agent/cli/command_line/output.h"
 #include "agent/config/config.h"
 #include "agent/model/words.h"
 
@@ -46,10 +46,6 @@ int run_command(const CommonOptions& common, const RunOptions& options);
 /// \param with_plugins also starts the plugins and holds the configuration against what they say
 int check_config_command(const CommonOptions& common, bool with_plugins);
 int explain_command(const CommonOptions& common, const std::string& key);
-
-/// Writes the text. A stream that nobody reads any more must not end a run, so failures are
-/// ignored; SIGPIPE is, too, in the whole program.
-void write_out(std::FILE* stream, std::string_view text) noexcept;
 
 /// `error: …` and, if there is one, `hint: …`, on stderr.
 void print_error(const Error& error);

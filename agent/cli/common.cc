@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "agent/base/json.h"
-#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/config/loader.h"
 #include "agent/config/program_dirs.h"
@@ -11,14 +10,8 @@
 
 namespace rad::cli {
 
-void write_out(std::FILE* stream, std::string_view text) noexcept {
-  (void)std::fwrite(text.data(), 1, text.size(), stream);
-  (void)std::fflush(stream);
-}
-
 void print_error(const Error& error) {
-  write_out(stderr, fmt::format("error: {}\n", printable(error.message)));
-  if (!error.hint.empty()) write_out(stderr, fmt::format("hint: {}\n", printable(error.hint)));
+  print_problem(error.message, error.hint);
 }
 
 void answer_error(const Error& error, const CommonOptions& common) {

@@ -40,7 +40,7 @@ class ShowProgress final : public RunObserver {
   }
   void logged(const std::string& plugin, const protocol::LogLine& line) override {
     if (line.level != "warning" && line.level != "error") return;
-    writer_.finish();
+    writer_.clear();
     log::warning(fmt::format("{}: {}", plugin, printable(line.message)));
   }
   void tick() { writer_.tick(); }

@@ -2,15 +2,21 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/cli/command_line/completion.h"
+#include "agent/cli/command_line/help.h"
+#include "agent/cli/command_line/parse.h"
 #include "agent/cli/commands.h"
+#include "agent/cli/rad_agent_commands.h"
+#include "agent/config/loader.h"
 #include "agent/main/serve.h"
 
 namespace {
@@ -23,11 +29,72 @@ std::string user_name() {
   return entry != nullptr ? entry->pw_name : std::to_string(::getuid());
 }
 
-constexpr const char* kExitStatuses =
-    "Exit status: 0 pass, or the question was answered; 1 fail: the backup is at fault; 2 usage or "
-    "configuration; 3 inconclusive: it could not be told; 6 cancelled; 7 passed but cleanup "
-    "failed, "
-    "so data is left on the host; 130 interrupted.";
+/// Targets of the configuration; silence if it cannot be read.
+std::vector<std::string> target_names(const std::filesystem::path& config) {
+  std::vector<std::string> names;
+  for (const TargetConfig& target : load_config(config).config.targets) {
+    names.push_back(target.name);
+  }
+  return names;
+}
+
+int complete_words(std::filesystem::path config, const std::vector<std::string>& words) {
+  const auto names = [&config](cli::Words kind, const std::vector<std::string>& before) {
+    for (std::size_t i = 0; i + 1 < before.size(); ++i) {
+      if (before[i] == "--config" || before[i] == "-c") config = before[i + 1];
+    }
+    return kind == cli::Words::targets ? target_names(config) : std::vector<std::string>{};
+  };
+  for (const cli::Candidate& found : cli::complete(cli::rad_agent_program(), words, names)) {
+    cli::write_out(stdout, found.text.empty() ? found.word + "\n"
+                                              : fmt::format("{}\t{}\n", found.word, found.text));
+  }
+  return cli::kOk;
+}
+
+int help(const cli::Parsed& parsed) {
+  const auto given = parsed.values.find("COMMAND");
+  const std::string text =
+      cli::help_on(cli::rad_agent_program(),
+                   given == parsed.values.end() ? std::vector<std::string>{} : given->second);
+  if (text.empty()) {
+    cli::print_problem(fmt::format("there is no command '{}'", parsed.text("COMMAND")),
+                       "'rad-agent help' lists them all");
+    return cli::kUsage;
+  }
+  cli::write_out(stdout, text);
+  return cli::kOk;
+}
+
+int run(const cli::CommonOptions& common, const cli::Parsed& parsed) {
+  cli::RunOptions options;
+  options.requested_by = user_name();
+  options.target = parsed.text("TARGET");
+  options.depth = parse_depth(parsed.text("--depth")).value_or(Depth::restore);
+  options.backup = parsed.text("--backup");
+  options.recover_to = parsed.text("--recover-to");
+  options.note = parsed.text("--reason");
+  options.format = parsed.text("--format");
+  options.if_busy = parsed.text("--if-busy");
+  options.quiet = parsed.has("--quiet");
+  cli::CommonOptions chosen = common;
+  if (options.format == "json") chosen.json = true;
+  return cli::run_command(chosen, options);
+}
+
+int dispatch(cli::CommonOptions common, const cli::Parsed& parsed) {
+  if (parsed.has("--config")) common.config = parsed.text("--config");
+  common.json = parsed.has("--json");
+  const std::string_view path = parsed.command->path;
+  if (path == "run") return run(common, parsed);
+  if (path == "serve") return serve(common);
+  if (path == "check-config") return cli::check_config_command(common, !parsed.has("--no-plugins"));
+  if (path == "explain") return cli::explain_command(common, parsed.text("KEY"));
+  if (path == "help") return help(parsed);
+  const auto script = cli::completion_script(cli::rad_agent_program(), parsed.text("SHELL"));
+  cli::write_out(stdout, script.value_or(""));
+  return cli::kOk;
+}
 
 }  // namespace
 
@@ -36,63 +103,24 @@ int main(int argc, char** argv) {
   // EPIPE.
   ::signal(SIGPIPE, SIG_IGN);
   cli::CommonOptions common;
-  cli::RunOptions run;
   std::error_code ec;
   common.executable = std::filesystem::read_symlink("/proc/self/exe", ec);
   common.allow_colour = std::getenv("NO_COLOR") == nullptr &&
                         std::string(std::getenv("TERM") ? std::getenv("TERM") : "") != "dumb";
   if (const char* path = std::getenv("RAD_CONFIG")) common.config = path;
-  run.requested_by = user_name();
-
-  CLI::App app{"rad-agent proves that backups can be restored.", "rad-agent"};
-  app.footer(kExitStatuses);
-  app.set_version_flag("--version", "rad-agent " RAD_VERSION);
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.add_option("--config,-c", common.config, "Configuration file")->capture_default_str();
-  app.add_flag("--json", common.json, "One JSON object on stdout, every field present");
-
-  std::string depth = "restore";
-  auto* run_app =
-      app.add_subcommand("run", "Test the backups of one target now, in the foreground");
-  run_app->footer(kExitStatuses);
-  run_app->add_option("target", run.target, "Name of the target")->required();
-  run_app->add_option("--depth,-d", depth, "How far to go")
-      ->check(CLI::IsMember({"inspect", "verify", "restore"}))
-      ->capture_default_str();
-  run_app->add_option("--backup", run.backup, "Name of a backup, or 'latest'");
-  run_app->add_option("--recover-to", run.recover_to, "latest, immediate, time=…, lsn=… or name=…");
-  run_app->add_option("--reason", run.note, "Why, for the record");
-  run_app->add_option("--format", run.format, "How the result is printed")
-      ->check(CLI::IsMember({"terminal", "json", "markdown"}))
-      ->capture_default_str();
-  run_app->add_option("--if-busy", run.if_busy, "When the target is being tested already")
-      ->check(CLI::IsMember({"queue", "refuse"}))
-      ->capture_default_str();
-  run_app->add_flag("--quiet,-q", run.quiet, "No progress");
-
-  auto* serve_app = app.add_subcommand("serve", "Run the schedules and serve metrics");
-  bool no_plugins = false;
-  auto* check_app = app.add_subcommand("check-config", "Find every mistake in the configuration");
-  check_app->add_flag("--no-plugins", no_plugins, "Do not start the plugins to ask them");
-  std::string key;
-  auto* explain_app = app.add_subcommand("explain", "What a configuration key means");
-  explain_app->add_option("key", key, "Key or prefix, e.g. targets.keep; all of them without one");
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    cli::write_out(stderr, fmt::format("error: {}\nhint: rad-agent --help\n", error.what()));
-    return cli::kUsage;
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "complete-words") {
+    return complete_words(common.config, {words.begin() + 1, words.end()});
+  }
+  const cli::ParseOutcome outcome = cli::parse_command_line(cli::rad_agent_program(), words);
+  if (!outcome.parsed) {
+    if (outcome.stop.kind == cli::ParseStop::Kind::mistake) {
+      cli::print_problem(outcome.stop.text, outcome.stop.hint);
+      return cli::kUsage;
+    }
+    cli::write_out(stdout, outcome.stop.text);
+    return cli::kOk;
   }
   log::init(log::Level::info);
-  run.depth = *parse_depth(depth);
-  if (run.format == "json") common.json = true;
-  if (*run_app) return cli::run_command(common, run);
-  if (*serve_app) return serve(common);
-  if (*check_app) return cli::check_config_command(common, !no_plugins);
-  if (*explain_app) return cli::explain_command(common, key);
-  return cli::kUsage;
+  return dispatch(common, *outcome.parsed);
 }

@@ -1,0 +1,113 @@
+#include "agent/cli/rad_agent_commands.h"
+
+namespace rad::cli {
+namespace {
+
+CommandSpec run_command_row() {
+  return {
+      .path = "run",
+      .summary = "test the backups of one target now, in the foreground",
+      .detail =
+          "Without a daemon: for CI, cron, or a container. Beside a daemon it takes its turn: two "
+          "runs of one target never overlap. Ctrl-C cancels the run, which cleans up after itself.",
+      .arguments = {{.name = "TARGET", .help = "name of the target", .words = Words::targets}},
+      .options =
+          {{.name = "--depth",
+            .short_name = "-d",
+            .value = "DEPTH",
+            .help = "how far to go",
+            .default_text = "restore",
+            .choices = {"inspect", "verify", "restore"}},
+           {.name = "--backup",
+            .short_name = {},
+            .value = "NAME",
+            .help = "name of a backup, or 'latest'"},
+           {.name = "--recover-to",
+            .short_name = {},
+            .value = "POINT",
+            .help = "latest, immediate, time=…, lsn=… or name=…"},
+           {.name = "--reason", .short_name = {}, .value = "TEXT", .help = "why, for the record"},
+           {.name = "--format",
+            .short_name = {},
+            .value = "FORMAT",
+            .help = "how the result is printed",
+            .default_text = "terminal",
+            .choices = {"terminal", "json", "markdown"}},
+           {.name = "--if-busy",
+            .short_name = {},
+            .value = "WHAT",
+            .help = "when the target is being tested already: wait for it, or give up",
+            .default_text = "queue",
+            .choices = {"queue", "refuse"}},
+           {.name = "--quiet", .short_name = "-q", .help = "no progress"}},
+      .examples = {{"rad-agent run customers-db --depth verify",
+                    "every byte read and checksummed, nothing restored"}}};
+}
+
+}  // namespace
+
+const ProgramSpec& rad_agent_program() {
+  static const ProgramSpec table{
+      .name = "rad-agent",
+      .section = "8",
+      .summary = "prove that backups can be restored",
+      .description =
+          "rad-agent restores backups to throw-away test instances, on a schedule and on demand, "
+          "asks the restored data questions, and says pass, fail or inconclusive, each with one "
+          "reason from a closed list. Results are Prometheus metrics, issues, and text for the "
+          "person at the terminal.\n\n"
+          "As a daemon it is controlled by radctl(1).",
+      .options = {{.name = "--config",
+                   .short_name = "-c",
+                   .value = "FILE",
+                   .help = "configuration file",
+                   .default_text = "RAD_CONFIG or /etc/rad-agent/rad.yaml",
+                   .words = Words::files},
+                  {.name = "--json",
+                   .short_name = {},
+                   .help = "one JSON object on stdout, every field present"}},
+      .commands =
+          {run_command_row(),
+           {.path = "serve",
+            .summary = "the daemon: schedules, control socket and metrics",
+            .detail =
+                "Runs in the foreground and tells systemd when it is ready. SIGTERM and SIGINT "
+                "cancel what goes on, clean up and end; SIGHUP loads the configuration again."},
+           {.path = "check-config",
+            .summary = "find every mistake in the configuration",
+            .options = {{.name = "--no-plugins",
+                         .short_name = {},
+                         .help = "do not start the plugins to ask them about their options"}}},
+           {.path = "explain",
+            .summary = "what a configuration key means",
+            .arguments = {{.name = "KEY",
+                           .help = "key or prefix, e.g. targets.keep; all of them without one",
+                           .required = false}}},
+           {.path = "completion",
+            .summary = "print the script that completes words in a shell",
+            .arguments = {{.name = "SHELL", .help = "which", .choices = {"bash", "zsh", "fish"}}}},
+           {.path = "help",
+            .summary = "what a command does",
+            .arguments = {{.name = "COMMAND",
+                           .help = "e.g. run",
+                           .required = false,
+                           .many = true,
+                           .words = Words::commands}}}},
+      .exit_statuses = {{"0", "pass, or the question was answered"},
+                        {"1", "fail: the backup is at fault"},
+                        {"2", "usage or configuration"},
+                        {"3", "inconclusive: it could not be told whether the backup is good"},
+                        {"6", "cancelled"},
+                        {"7", "passed, but cleanup failed, so restored data is left on the host"},
+                        {"130", "interrupted"}},
+      .environment = {{"RAD_CONFIG", "configuration file, unless --config is given"},
+                      {"NO_COLOR", "when set, no colours"}},
+      .files = {{"/etc/rad-agent/rad.yaml", "configuration"},
+                {"/etc/rad-agent/conf.d/", "targets, one file each"},
+                {"/var/lib/rad-agent/", "history of runs, and scratch"},
+                {"/run/rad-agent/control.sock", "control socket"}},
+      .see_also = {"radctl(1)"}};
+  return table;
+}
+
+}  // namespace rad::cli

@@ -1,0 +1,98 @@
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+#include "agent/base/text.h"
+#include "agent/cli/radctl/commands.h"
+#include "agent/cli/radctl/report_text.h"
+
+namespace rad::radctl {
+
+namespace bj = boost::json;
+
+namespace {
+
+/// The pages of the history that the period needs; owns what the views refer to.
+struct History {
+  std::vector<bj::object> pages;
+  std::map<std::string, std::vector<JsonView>> by_target;
+};
+
+Answered<History> read_history(const Context& context, const Period& period) {
+  History history;
+  std::string before;
+  for (bool more = true; more;) {
+    const std::string path =
+        "/v1/runs?limit=1000" + (before.empty() ? "" : "&before=" + encode(before));
+    RAD_TRY(auto page, context.client.get(path));
+    history.pages.push_back(std::move(page));
+    const JsonView view(history.pages.back());
+    const auto rows = view.list("runs");
+    const std::string next = view.text("next_before");
+    const auto oldest = rows.empty() ? std::nullopt : rows.back().time("created_at");
+    more = !next.empty() && next != before && oldest && *oldest >= period.from;
+    before = next;
+  }
+  for (const bj::object& page : history.pages) {
+    for (const JsonView& run : JsonView(page).list("runs")) {
+      const auto began = run.time("created_at");
+      if (!began || *began < period.from || *began >= period.to) continue;
+      history.by_target[run.text("target")].push_back(run);
+    }
+  }
+  return history;
+}
+
+/// The record of the newest restore that passed has the measured times.
+Answered<std::map<std::string, bj::object>> read_records(const Context& context,
+                                                         const std::vector<JsonView>& runs) {
+  std::map<std::string, bj::object> records;
+  for (const JsonView& run : runs) {
+    if (run.text("depth") != "restore" || run.text("verdict") != "pass") continue;
+    const std::string id = run.text("id");
+    RAD_TRY(auto record, context.client.get("/v1/runs/" + encode(id)));
+    records.emplace(id, std::move(record));
+    break;
+  }
+  return records;
+}
+
+}  // namespace
+
+int report(const Context& context, const cli::Parsed& parsed) {
+  std::optional<Period> period = last_days(context.clock.now());
+  if (const auto month = parsed.given("--month")) period = month_of(*month);
+  if (!period) {
+    return refuse(context, {.exit_status = kUsage,
+                            .reason = "usage",
+                            .message = fmt::format("--month cannot be '{}': a month is written "
+                                                   "YYYY-MM",
+                                                   printable(parsed.text("--month"), 100)),
+                            .hint = "for example --month 2026-11"});
+  }
+  RADCTL_TRY(const auto status, context.client.get("/v1/status"));
+  RADCTL_TRY(const auto targets, context.client.get("/v1/targets"));
+  RADCTL_TRY(const auto schedules, context.client.get("/v1/schedules"));
+  RADCTL_TRY(auto history, read_history(context, *period));
+  const auto missed = JsonView(schedules).list("missed");
+  Summary summary{.period = *period,
+                  .made_at = context.clock.now(),
+                  .version = JsonView(status).text("version"),
+                  .targets = {}};
+  for (const JsonView& target : JsonView(targets).list("targets")) {
+    const auto& runs = history.by_target[target.text("name")];
+    RADCTL_TRY(const auto records, read_records(context, runs));
+    summary.targets.push_back(summarize(target, runs, missed, *period, records));
+  }
+  if (context.json) {
+    return answer_json({{"period", period->title},
+                        {"from", format_rfc3339(period->from)},
+                        {"to", format_rfc3339(period->to)},
+                        {"made_at", format_rfc3339(summary.made_at)},
+                        {"agent_version", summary.version},
+                        {"targets", std::move(summary.targets)}});
+  }
+  cli::write_out(stdout, report_markdown(summary));
+  return kOk;
+}
+
+}  // namespace rad::radctl

@@ -1,0 +1,112 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/cli/radctl/commands.h"
+#include "agent/cli/radctl/words.h"
+
+namespace rad::radctl {
+namespace {
+
+constexpr std::size_t kMissedShown = 20;
+
+/// UTC beside a local time: what differs between two zones is at most the day.
+std::string short_utc(std::optional<TimePoint> time) {
+  const std::string text = utc_time(time);
+  return text.size() < 16 ? text : text.substr(5, 11);
+}
+
+std::string state_of(JsonView row) {
+  if (row.has("pause")) return "paused";
+  const std::string state = row.text("state");
+  return state == "waiting" ? "" : state;
+}
+
+std::string first_line(const std::vector<JsonView>& rows, const Look& look) {
+  if (rows.empty()) return "nothing is scheduled: backups are tested only by hand\n";
+  const JsonView* next = nullptr;
+  for (const JsonView& row : rows) {
+    if (row.has("pause") || !row.has("next")) continue;
+    if (next == nullptr || *row.time("next") < *next->time("next")) next = &row;
+  }
+  if (next == nullptr) {
+    return paint("nothing will be started: all schedules are paused or have no next time",
+                 Colour::bad, look) +
+           "\n";
+  }
+  return fmt::format("next: {} of {} {}, {} ({})\n", next->text("depth"), next->text("target"),
+                     relative(next->time("next"), look.now), local_time(next->time("next")),
+                     utc_time(next->time("next")));
+}
+
+/// Why what is due does not run, and pauses; each once.
+std::string explanations(const std::vector<JsonView>& rows, JsonView status, const Look& look) {
+  std::string out;
+  for (const JsonView& row : rows) {
+    const std::string why = row.text("waits_for");
+    if (why.empty()) continue;
+    std::string text = fmt::format("{} of {} is due, but waits for {}", row.text("schedule"),
+                                   row.text("target"), why);
+    if (const auto attempts = row.number("attempts"); attempts != 0) {
+      text += fmt::format(" ({} so far)", count(attempts, "attempt"));
+    }
+    out += fact("waits", text, look);
+  }
+  for (const JsonView& pause : status.list("pauses")) {
+    out += fact("paused", pause_words(pause, look.now), look);
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
+std::string missed_words(JsonView schedules, const std::string& only, const Look& look) {
+  std::vector<std::vector<std::string>> cells{{"missed (UTC)", "target", "schedule", "why"}};
+  std::size_t more = 0;
+  for (const JsonView& row : schedules.list("missed")) {
+    if (!only.empty() && row.text("target") != only) continue;
+    if (cells.size() > kMissedShown) {
+      ++more;
+      continue;
+    }
+    const std::string detail = row.text("detail");
+    cells.push_back({utc_time(row.time("slot")), row.text("target"), row.text("schedule"),
+                     detail.empty() ? row.text("cause") : detail});
+  }
+  if (cells.size() == 1) return {};
+  std::string out = heading("Missed", look) + table(cells, look);
+  if (more != 0) out += fmt::format("  and {} more: see --json\n", more);
+  return out;
+}
+
+}  // namespace
+
+std::string schedules_text(JsonView schedules, JsonView status, const std::string& only,
+                           const Look& look) {
+  auto rows = schedules.list("schedules");
+  if (!only.empty()) {
+    std::erase_if(rows, [&only](const JsonView& row) { return row.text("target") != only; });
+  }
+  std::vector<std::vector<std::string>> cells{
+      {"target", "schedule", "depth", "next, local time", "in UTC", "state"}};
+  for (const JsonView& row : rows) {
+    cells.push_back({row.text("target"), row.text("schedule"), row.text("depth"),
+                     local_time(row.time("next")), short_utc(row.time("next")), state_of(row)});
+  }
+  return first_line(rows, look) + table(cells, look) + explanations(rows, status, look) +
+         missed_words(schedules, only, look);
+}
+
+int schedule_list(const Context& context, const cli::Parsed& parsed) {
+  const std::string only = parsed.text("--target");
+  // A name that does not exist is a mistake, not an empty list.
+  if (!only.empty()) {
+    const auto known = context.client.get("/v1/targets/" + encode(only));
+    if (!known) return refuse(context, known.error());
+  }
+  RADCTL_TRY(const auto answer, context.client.get("/v1/schedules"));
+  if (context.json) return answer_json(answer);
+  RADCTL_TRY(const auto state, context.client.get("/v1/status"));
+  cli::write_out(stdout, schedules_text(JsonView(answer), JsonView(state), only, context.look()));
+  return kOk;
+}
+
+}  // namespace rad::radctl
