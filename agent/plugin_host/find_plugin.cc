@@ -33,14 +33,36 @@ Status check_owner(const std::filesystem::path& path) {
   return {};
 }
 
+Status check_name(const std::string& name) {
+  if (!name.empty() && name.find('/') == std::string::npos && name.front() != '.') return {};
+  return fail(Reason::config_invalid, fmt::format("plugin name '{}' is not a file name", name),
+              "write the name of a file in agent.plugin_dir");
+}
+
 }  // namespace
 
 Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem::path& plugin_dir,
-                                  const std::filesystem::path& libexec_dir) {
-  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.') {
-    return fail(Reason::config_invalid, fmt::format("plugin name '{}' is not a file name", name),
-                "write the name of a file in agent.plugin_dir");
+                                  const std::filesystem::path& libexec_dir,
+                                  const std::filesystem::path& socket_dir,
+                                  const std::string& plugin_user) {
+  RAD_CHECK(check_name(name));
+  if (!socket_dir.empty()) {
+    const std::filesystem::path socket = socket_dir / (name + ".sock");
+    std::error_code ec;
+    if (std::filesystem::is_socket(socket, ec)) {
+      return PluginCommand{.name = name,
+                           .program = {},
+                           .launcher = {},
+                           .socket = socket,
+                           .plugin_user = plugin_user};
+    }
   }
+  return find_plugin(name, plugin_dir, libexec_dir);
+}
+
+Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem::path& plugin_dir,
+                                  const std::filesystem::path& libexec_dir) {
+  RAD_CHECK(check_name(name));
   const std::filesystem::path program = plugin_dir / name;
   std::error_code ec;
   if (!std::filesystem::exists(program, ec)) {
@@ -60,7 +82,8 @@ Result<PluginCommand> find_plugin(const std::string& name, const std::filesystem
     return fail(Reason::tool_missing, fmt::format("launcher '{}' is not there", launcher.string()),
                 "reinstall rad-agent, or set agent.libexec_dir", launcher.string());
   }
-  return PluginCommand{name, program, launcher};
+  return PluginCommand{
+      .name = name, .program = program, .launcher = launcher, .socket = {}, .plugin_user = {}};
 }
 
 }  // namespace rad

@@ -84,7 +84,7 @@ void PluginConversation::abandon() {
 
 void PluginConversation::close_input() {
   // Closing one of two descriptors of a socket would not tell the peer that nothing more comes.
-  if (input_.is_open()) ::shutdown(input_.native_handle(), SHUT_WR);
+  if (input_.is_open() && !peer_->end_input()) ::shutdown(input_.native_handle(), SHUT_WR);
   boost::system::error_code ignored;
   input_.close(ignored);
 }

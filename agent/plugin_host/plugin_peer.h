@@ -36,6 +36,8 @@ class PluginPeer {
   /// The protocol's side of it has ended. For one that is known by its connection alone this is
   /// its end; a child has one of its own.
   virtual void output_ended() {}
+  /// Tells it that nothing more comes. \return false: the conversation closes the descriptor.
+  virtual bool end_input() { return false; }
   /// Asks it to end. Harmless after its end.
   virtual void terminate() noexcept = 0;
   /// Ends it and everything it started. Harmless after its end.

@@ -2,12 +2,21 @@
 
 #include "agent/plugin_host/plugin_child.h"
 #include "agent/plugin_host/plugin_conversation.h"
+#include "agent/plugin_host/plugin_socket.h"
 
 namespace rad {
 namespace asio = boost::asio;
 
 Result<std::unique_ptr<PluginProcess>> PluginProcess::start(asio::any_io_executor executor,
                                                             PluginCommand command) {
+  if (!command.socket.empty()) {
+    RAD_TRY(ConnectedPlugin plugin,
+            connect_plugin(command.name, command.socket, command.plugin_user));
+    auto conversation =
+        PluginConversation::begin(std::move(executor), std::move(command.name),
+                                  std::move(plugin.input), std::move(plugin.output), plugin.peer);
+    return std::unique_ptr<PluginProcess>(new PluginProcess(std::move(conversation)));
+  }
   RAD_TRY(StartedChild child, start_child(executor, command));
   auto conversation = PluginConversation::begin(std::move(executor), std::move(command.name),
                                                 std::move(child.input), std::move(child.output),

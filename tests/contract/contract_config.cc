@@ -39,6 +39,7 @@ std::vector<std::string> texts(const bj::array& array) {
 Config load() {
   Config config;
   config.plugin = need("RAD_CONTRACT_PLUGIN");
+  if (const char* accept = std::getenv("RAD_CONTRACT_ACCEPT")) config.accept = accept;
   const std::string text = read_file(need("RAD_CONTRACT_OPTIONS")).value();
   const bj::object file = place(json::parse(text, "RAD_CONTRACT_OPTIONS").value(),
                                 {{"source", RAD_SOURCE_DIR}, {"binary", RAD_BINARY_DIR}})

@@ -1,5 +1,6 @@
-// What the suite has to know of the plugin under test: RAD_CONTRACT_PLUGIN (its path) and
-// RAD_CONTRACT_OPTIONS (a JSON file, described in docs/plugin-authors-guide.md).
+// What the suite has to know of the plugin under test: RAD_CONTRACT_PLUGIN (its path),
+// RAD_CONTRACT_OPTIONS (a JSON file, described in docs/plugin-authors-guide.md) and, to put it
+// behind a socket as under systemd, RAD_CONTRACT_ACCEPT (the path of rad-accept).
 #pragma once
 
 #include <filesystem>
@@ -23,6 +24,7 @@ struct LongRequest {
 
 struct Config {
   std::filesystem::path plugin;
+  std::filesystem::path accept;  ///< rad-accept, for a plugin behind a socket; "": pipes
   boost::json::object options;
   std::vector<protocol::CheckSpec> checks;
   Depth depth = Depth::restore;
@@ -33,7 +35,7 @@ struct Config {
   std::vector<std::string> secrets;  ///< texts that no argument and no environment may hold
 };
 
-/// Reads both variables. Names in the file are replaced: ${source} and ${binary} at once,
+/// Reads the variables. Names in the file are replaced: ${source} and ${binary} at once,
 /// ${scratch} and ${runtime} by place(). Throws std::runtime_error, which fails the test with its
 /// text.
 const Config& config();

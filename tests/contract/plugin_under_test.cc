@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -78,6 +79,7 @@ void PluginUnderTest::prepare() {
 }
 
 void PluginUnderTest::start() {
+  if (!config().accept.empty()) return start_behind_socket();
   Pipe in = make_pipe().value();
   Pipe out = make_pipe().value();
   const UniqueFd errors(::open((dir_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -91,6 +93,30 @@ void PluginUnderTest::start() {
   output_ = std::move(out.read_end);
   ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
   ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+}
+
+void PluginUnderTest::start_behind_socket() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw std::runtime_error("cannot make a pair of sockets");
+  }
+  input_ = UniqueFd(ends[0]);
+  const UniqueFd far(ends[1]);
+  const UniqueFd errors(::open((dir_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  ChildSpec spec;
+  spec.program = config().accept;
+  spec.args = {"--", config().plugin.string()};
+  spec.stdin_fd = far.get();
+  spec.stdout_fd = far.get();
+  spec.stderr_fd = errors.get();
+  process_ = ChildProcess::start(spec).value();
+  output_ = UniqueFd(::fcntl(input_.get(), F_DUPFD_CLOEXEC, 0));
+  ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
+}
+
+void PluginUnderTest::close_input() {
+  if (input_ && !config().accept.empty()) ::shutdown(input_.get(), SHUT_WR);
+  input_.reset();
 }
 
 PluginUnderTest::~PluginUnderTest() {

@@ -57,7 +57,7 @@ class PluginUnderTest {
   boost::json::object with_options(const boost::json::object& options) const;
   protocol::PluginInfo describe();
 
-  void close_input() { input_.reset(); }
+  void close_input();
   void close_output() { output_.reset(); }
   void signal(int number) const;
   std::optional<ExitStatus> wait(std::chrono::milliseconds limit = kStopLimit);
@@ -68,6 +68,7 @@ class PluginUnderTest {
 
  private:
   void start();
+  void start_behind_socket();
   void prepare();
   std::set<std::string> everything() const;
 

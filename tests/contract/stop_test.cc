@@ -140,6 +140,7 @@ TEST(ContractEnd, OfInputInMidRequest) {
 }
 
 TEST(ContractEnd, OfBothInputAndOutput) {
+  if (!config().accept.empty()) GTEST_SKIP() << "that is hanging up: rad-accept kills the plugin";
   InMidRequest plugin;
   plugin.close_output();
   plugin.close_input();
