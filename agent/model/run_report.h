@@ -36,6 +36,8 @@ struct RunReport {
   Depth depth = Depth::restore;
   std::string requested_by;  ///< user name, or "schedule"
   std::string request_note;  ///< why somebody asked for it
+  std::string requested_backup;      ///< asked for instead of the configured one; "" if not
+  std::string requested_recover_to;  ///< likewise
   std::string host;
   std::string agent_version;
   TimePoint created_at{};
