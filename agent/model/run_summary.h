@@ -20,7 +20,8 @@ struct RunSummary {
   std::string schedule;  ///< "manual" for a run by hand
   Depth depth = Depth::restore;
   std::string requested_by;
-  std::string backup;  ///< name of the backup, "" if none was found
+  bool as_configured = true;  ///< not asked for another backup or recovery target
+  std::string backup;         ///< name of the backup, "" if none was found
   TimePoint created_at{};
   std::optional<TimePoint> ended_at;
   std::optional<Verdict> verdict;  ///< nothing while the run goes on

@@ -64,7 +64,7 @@ class Statement {
 /// One connection. Movable; closed by the destructor.
 class Database {
  public:
-  /// Opens or makes the file with mode 0600, in write-ahead mode with synchronous=FULL. \return
+  /// Opens or makes the file with mode 0600, in write-ahead mode with synchronous=EXTRA. \return
   /// also an error for a file that can only be read.
   static Result<Database> open(const std::filesystem::path& path, const StoreOptions& options,
                                StoreTrouble* trouble = nullptr);

@@ -20,6 +20,11 @@ std::string since_sql() {
                      kSummaryColumns);
 }
 
+std::string unfinished_sql() {
+  return fmt::format("SELECT {} FROM runs WHERE ended_at IS NULL ORDER BY created_at, id",
+                     kReportColumns);
+}
+
 std::string latest_sql() {
   return R"sql(
 SELECT runs.id, runs.target, runs.schedule, runs.depth, runs.created_at, ended_at, verdict, cleanup,

@@ -15,7 +15,7 @@ inline constexpr std::string_view kReportColumns =
 /// Columns of a RunSummary: none of them lies beyond the report.
 inline constexpr std::string_view kSummaryColumns =
     "id, target, schedule, depth, created_at, ended_at, verdict, cleanup, reason, requested_by, "
-    "backup, bytes_read, bytes_restored";
+    "backup, bytes_read, bytes_restored, as_configured";
 
 /// Parameters: 1 target, 2 schedule, 3 depth, 4 verdict (as far as the filter has them), 5 and 6
 /// creation time and id of the run to list on from, 7 limit.
@@ -24,6 +24,10 @@ std::string list_sql(std::string_view columns, const RunFilter& filter);
 /// Parameter 1: the time.
 std::string since_sql();
 
+/// Runs without an end, oldest first, with kReportColumns.
+std::string unfinished_sql();
+
+/// kReportColumns of the last ended runs, and last_success.
 std::string latest_sql();
 
 }  // namespace rad::store

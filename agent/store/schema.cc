@@ -113,6 +113,7 @@ CREATE TABLE new_runs (
   reason TEXT,
   cleanup TEXT NOT NULL,
   requested_by TEXT NOT NULL DEFAULT '',
+  as_configured INTEGER NOT NULL DEFAULT 1,
   backup TEXT NOT NULL DEFAULT '',
   bytes_read INTEGER NOT NULL DEFAULT 0,
   bytes_restored INTEGER NOT NULL DEFAULT 0,

@@ -14,7 +14,7 @@ Error store::unknown_word(std::string_view table, std::string_view word) {
 }
 
 Store StoreAccess::make(store::Database database, bool durable) {
-  return Store(std::make_unique<Store::Impl>(Store::Impl{std::move(database), durable}));
+  return Store(std::make_unique<Store::Impl>(Store::Impl{std::move(database), durable, {}}));
 }
 
 store::Database& StoreAccess::database(Store& store) {

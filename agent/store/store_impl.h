@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "agent/base/clock.h"
@@ -15,6 +17,14 @@ namespace rad {
 struct Store::Impl {
   store::Database database;
   bool durable = true;
+
+  /// Reports that latest_runs() gave last: reading 2000 of them anew at each scrape took 0.3 s. An
+  /// entry is good as long as the text in the file has the same hash.
+  struct ReadReport {
+    std::size_t hash = 0;
+    RunReport report;
+  };
+  std::unordered_map<std::string, ReadReport> latest = {};
 };
 
 /// Makes stores of connections, for open_store.cc.

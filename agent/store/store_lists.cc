@@ -57,6 +57,7 @@ RunSummary read_summary(const Statement& row) {
           .schedule = row.text(2),
           .depth = parse_depth(row.text(3)).value_or(Depth::inspect),
           .requested_by = row.text(9),
+          .as_configured = row.integer(13) != 0,
           .backup = row.text(10),
           .created_at = from_ms(row.integer(4)),
           .ended_at = from_ms(row.optional_integer(5)),
@@ -103,9 +104,7 @@ Result<Statement> prepare_list(store::Database& database, std::string_view colum
 }  // namespace
 
 Result<std::vector<RunReport>> Store::unfinished_runs() {
-  RAD_TRY(auto find, impl_->database.prepare(fmt::format(
-                         "SELECT {} FROM runs WHERE ended_at IS NULL ORDER BY created_at, id",
-                         store::kReportColumns)));
+  RAD_TRY(auto find, impl_->database.prepare(store::unfinished_sql()));
   return read_runs(find);
 }
 
@@ -136,11 +135,21 @@ Result<std::vector<RunSummary>> Store::runs_since(TimePoint since) {
 Result<std::vector<LatestRun>> Store::latest_runs() {
   RAD_TRY(auto find, impl_->database.prepare(store::latest_sql()));
   std::vector<LatestRun> latest;
-  while (true) {
-    RAD_TRY(const bool row, find.step());
-    if (!row) return latest;
-    latest.push_back({.report = read_run(find), .last_success = from_ms(find.optional_integer(9))});
-  }
+  std::unordered_map<std::string, Impl::ReadReport> read;
+  auto before = std::exchange(impl_->latest, {});
+  RAD_CHECK(store::each_row(find, [&](const Statement& row) -> Status {
+    const std::size_t hash = std::hash<std::string>()(row.text(8));
+    const auto known = before.find(row.text(0));
+    const bool same = known != before.end() && known->second.hash == hash;
+    const auto entry = read.try_emplace(
+        row.text(0),
+        Impl::ReadReport{hash, same ? std::move(known->second.report) : read_run(row)});
+    latest.push_back(
+        {.report = entry.first->second.report, .last_success = from_ms(row.optional_integer(9))});
+    return {};
+  }));
+  impl_->latest = std::move(read);
+  return latest;
 }
 
 Result<std::optional<TimePoint>> Store::last_pass(const std::string& target, Depth depth) {

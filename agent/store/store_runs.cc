@@ -34,7 +34,9 @@ void bind_run(Statement& statement, const RunReport& report, bool ended) {
       .bind(11, report.backup.name)
       .bind(12, static_cast<std::int64_t>(report.bytes_read))
       .bind(13, static_cast<std::int64_t>(report.bytes_restored))
-      .bind(14, boost::json::serialize(to_json(report)));
+      .bind(14, boost::json::serialize(to_json(report)))
+      .bind(15,
+            std::int64_t{report.requested_backup.empty() && report.requested_recover_to.empty()});
 }
 
 /// \return whether the run is known and, if so, whether it has ended.
@@ -49,11 +51,12 @@ Result<std::optional<bool>> find_ended(Database& database, const std::string& id
 Status write_run(Database& database, const RunReport& report, bool ended) {
   RAD_TRY(auto write, database.prepare(R"sql(
 INSERT INTO runs (id, target, schedule, depth, created_at, ended_at, verdict, reason, cleanup,
-  requested_by, backup, bytes_read, bytes_restored, report)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, ''), nullif(?8, ''), ?9, ?10, ?11, ?12, ?13, ?14)
+  requested_by, backup, bytes_read, bytes_restored, report, as_configured)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, ''), nullif(?8, ''), ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 ON CONFLICT (id) DO UPDATE SET target = ?2, schedule = ?3, depth = ?4, created_at = ?5,
   ended_at = ?6, verdict = nullif(?7, ''), reason = nullif(?8, ''), cleanup = ?9,
-  requested_by = ?10, backup = ?11, bytes_read = ?12, bytes_restored = ?13, report = ?14)sql"));
+  requested_by = ?10, backup = ?11, bytes_read = ?12, bytes_restored = ?13, report = ?14,
+  as_configured = ?15)sql"));
   bind_run(write, report, ended);
   return write.run();
 }

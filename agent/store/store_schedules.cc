@@ -32,6 +32,12 @@ Status Store::put_schedule(const ScheduleState& state) {
       }));
 }
 
+Status Store::remove_schedule(const std::string& target, const std::string& schedule) {
+  return status_of(change(impl_->database,
+                          "DELETE FROM schedules WHERE target = ?1 AND schedule = ?2",
+                          [&](Statement& write) { write.bind(1, target).bind(2, schedule); }));
+}
+
 Result<std::vector<ScheduleState>> Store::list_schedules() {
   std::vector<ScheduleState> states;
   RAD_CHECK(each_row(impl_->database,

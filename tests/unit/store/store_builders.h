@@ -10,6 +10,9 @@
 
 namespace rad::test {
 
+/// Time enough for all the upkeep of a test's store.
+inline constexpr std::chrono::seconds kLong{60};
+
 inline TimePoint at(std::int64_t seconds) {
   return TimePoint(std::chrono::seconds(seconds));
 }

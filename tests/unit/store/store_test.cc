@@ -154,6 +154,19 @@ TEST(StoreLatest, KeepsTheLastSuccessUnderALaterFailure) {
   EXPECT_EQ(latest[0].last_success, at(1060));
 }
 
+TEST(StoreLatest, FollowsARecordThatIsWrittenAgain) {
+  const TempDir dir;
+  Store store = open_store(dir);
+  RunReport report = ended(begun("a"), Verdict::fail);
+  must(store.end_run(report));
+  EXPECT_EQ(must(store.latest_runs())[0].report.cleanup_message, "");
+  EXPECT_EQ(must(store.latest_runs())[0].report.id, "a");
+  report.cleanup_message = "removed by the sweep";
+  must(open_store(dir).end_run(report));
+  EXPECT_EQ(must(store.latest_runs())[0].report.cleanup_message, "removed by the sweep");
+  EXPECT_EQ(must(store.latest_runs())[0].report.cleanup_message, "removed by the sweep");
+}
+
 TEST(StoreLatest, NeverPassedIsNothing) {
   const TempDir dir;
   Store store = open_store(dir);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/files.h"
+#include "tests/unit/store/raw_sql.h"
 #include "tests/unit/store/store_builders.h"
 
 namespace rad::test {
@@ -19,14 +20,6 @@ namespace {
 
 using testing::AnyOf;
 using testing::HasSubstr;
-
-void sql(const std::filesystem::path& path, const std::string& text) {
-  sqlite3* connection = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &connection), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(connection, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-      << sqlite3_errmsg(connection);
-  sqlite3_close(connection);
-}
 
 Error open_error(const std::filesystem::path& path) {
   auto store = Store::open(path);
