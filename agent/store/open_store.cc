@@ -52,7 +52,7 @@ Result<bool> is_complete_copy(Database& database) {
 /// Whether the store takes a write now, and some more.
 Status try_to_write(Store& store, const fs::path& path, TimePoint now, StoreTrouble& trouble) {
   Database& database = StoreAccess::database(store);
-  const Status written = put_note(database, "opened_ms", std::to_string(store::to_ms(now)));
+  Status written = put_note(database, "opened_ms", std::to_string(store::to_ms(now)));
   trouble = written ? StoreTrouble::none : database.trouble();
   if (!written) return written;
   const auto free = free_bytes(path.parent_path());

@@ -303,7 +303,7 @@ Status migrate(Database& database) {
   // A table that is made anew would take those that refer to it along; can only be changed outside
   // a transaction.
   RAD_CHECK(database.execute("PRAGMA foreign_keys=OFF"));
-  const Status done = carry_out(database);
+  Status done = carry_out(database);
   RAD_CHECK(database.execute("PRAGMA foreign_keys=ON"));
   return done;
 }
