@@ -177,7 +177,8 @@ asio::awaitable<HttpResponse> ControlServer::Impl::answer(const HttpRequest& req
   ApiCall call{daemon_, clock_, state_, executor_, *caller, request, std::move(match.names)};
   try {
     const ApiResult result = co_await match.route->handler(call);
-    co_return result ? *result : error_answer(result.error());
+    if (!result) co_return error_answer(result.error());
+    co_return *result;
   } catch (const std::exception& error) {
     log::error(fmt::format("control: {}: {}", match.route->operation, error.what()));
   }

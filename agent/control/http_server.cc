@@ -31,16 +31,16 @@ constexpr std::size_t kReadBytes = 4096;
 
 /// One client.
 struct Session final : SessionEntry {
-  Session(Socket client, std::optional<Peer> who, SessionList& all)
+  Session(Socket client, std::optional<Peer> who, std::shared_ptr<SessionList> all)
       : socket(std::move(client)),
         timer(socket.get_executor()),
         gone(socket.get_executor()),
         peer(who),
-        sessions(all) {
+        sessions(std::move(all)) {
     if (peer) user = peer->uid;
-    place = sessions.add(*this);
+    place = sessions->add(*this);
   }
-  ~Session() { sessions.remove(place); }
+  ~Session() { sessions->remove(place); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -58,7 +58,7 @@ struct Session final : SessionEntry {
   std::optional<Peer> peer;
   boost::beast::flat_buffer buffer;
   bool timed_out = false;
-  SessionList& sessions;
+  std::shared_ptr<SessionList> sessions;  ///< outlives the server: frames end when they do
   SessionList::Place place;
 };
 
@@ -257,7 +257,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   HttpHooks hooks;
   Listener listener;
   asio::steady_timer pause;
-  SessionList sessions;
+  std::shared_ptr<SessionList> sessions = std::make_shared<SessionList>();
   bool stopped = false;
 };
 
@@ -267,7 +267,7 @@ asio::awaitable<void> HttpServer::Impl::accept_clients() {
     if (stopped) co_return;
     if (!failed && take(std::move(socket))) continue;
     // Out of descriptors or memory, mostly: the next try must not come at once.
-    sessions.close_oldest_idle();
+    sessions->close_oldest_idle();
     pause.expires_after(kAcceptPause);
     co_await pause.async_wait(kAwait);
   }
@@ -278,7 +278,7 @@ bool HttpServer::Impl::take(Socket socket) {
   try {
     const auto peer = peer_of(socket);
     const std::int64_t user = peer ? std::int64_t{peer->uid} : -1;
-    if (!sessions.make_room(user, limits.connections, limits.connections_per_user)) {
+    if (!sessions->make_room(user, limits.connections, limits.connections_per_user)) {
       constexpr std::string_view kBusy =
           "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
       error_code ignored;
@@ -363,7 +363,7 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(SessionPtr session) {
 
 asio::awaitable<HttpResponse> HttpServer::Impl::call_handler(const SessionPtr& session,
                                                              const HttpRequest& request) {
-  if (sessions.unsent_bytes(session->user) >= limits.unsent_bytes_per_user) {
+  if (sessions->unsent_bytes(session->user) >= limits.unsent_bytes_per_user) {
     co_return error(503, "too many answers wait for clients of this user to take them");
   }
   try {
@@ -459,7 +459,7 @@ void HttpServer::stop() {
   impl_->stopped = true;
   impl_->listener.close();
   impl_->pause.cancel();
-  impl_->sessions.close_all();
+  impl_->sessions->close_all();
 }
 
 std::uint16_t HttpServer::port() const noexcept {

@@ -39,15 +39,15 @@ class Follower {
         co_return;
       }
       const Result<std::string> news = look();
-      if (!news || over_) {
-        if (news) (void)co_await out.write(*news);
-        co_return;
-      }
+      if (!news) co_return;
+      std::string text = *news;
       const auto now = Clock::now();
-      if (!news->empty() || now - sent >= times_.heartbeat) {
-        if (!co_await out.write(news->empty() ? std::string(kHeartbeat) : *news)) co_return;
+      if (text.empty() && now - sent >= times_.heartbeat) text = kHeartbeat;
+      if (!text.empty()) {
         sent = now;
+        if (!co_await out.write(std::move(text))) co_return;
       }
+      if (over_) co_return;
       timer_.expires_after(times_.look);
       co_await timer_.async_wait(asio::use_awaitable);
     }

@@ -212,6 +212,9 @@ class Host:
                 "state_dir": str(self.state), "scratch_dir": str(self.scratch),
                 "runtime_dir": str(self.runtime), "plugin_dir": str(self.plugins),
                 "libexec_dir": str(self.libexec), "scratch_reserve": "64KiB",
+                "control_socket": str(self.top / "control.sock"),
+                # Groups that every Debian has.
+                "viewer_group": "daemon", "operator_group": "adm",
                 "metrics": {"listen": "off"},
             },
             "targets": [],
@@ -299,7 +302,8 @@ class Host:
 
 
 REPORT_FIELDS = {
-    "id", "target", "schedule", "depth", "requested_by", "request_note", "host", "agent_version",
+    "id", "target", "schedule", "depth", "requested_by", "request_note",
+    "requested_backup", "requested_recover_to", "host", "agent_version",
     "created_at", "ended_at", "backup", "recovery", "isolation", "stages", "checks", "findings",
     "faults", "verdict", "cause", "cleanup", "cleanup_message", "kept_path", "kept_until",
     "bytes_read", "bytes_restored", "measured_rto_seconds", "measured_rpo_seconds",
