@@ -83,10 +83,11 @@ Attempts attempts_at(const PlannedSchedule& schedule, const std::vector<PastRun>
 TimePoint next_attempt(const Attempts& attempts, const Slot& slot, TimePoint now) {
   if (attempts.last == nullptr) return slot.due;
   const PastRun& last = *attempts.last;
-  if (last.interrupted && attempts.interrupted == 1) return last.begun_at;
+  // A run may seem to have begun before its slot: the clock was set back.
+  if (last.interrupted && attempts.interrupted == 1) return std::max(slot.due, last.begun_at);
   const auto step = std::min<std::size_t>(attempts.count, kRetryDelays.size()) - 1;
   const auto ended = last.ended_at.value_or(last.begun_at);
-  return (ended > now ? last.begun_at : ended) + kRetryDelays[step];
+  return std::max(slot.due, ended > now ? last.begun_at : ended) + kRetryDelays[step];
 }
 
 EndedSlot missed_slot(const PlannedSchedule& schedule, const ScheduleFacts& facts,

@@ -15,6 +15,10 @@ using std::chrono::milliseconds;
 /// More slots than these that end at once are told as one.
 constexpr std::size_t kToldApart = 200;
 
+/// A clock that is set back by less than this brings nothing back, not even the slots of a schedule
+/// that has many in that time; one that was further ahead than this silences nothing for longer.
+constexpr std::chrono::hours kTrustedAhead{3};
+
 /// A slot as it is at this moment.
 struct View {
   std::optional<EndedSlot> ended;
@@ -42,6 +46,7 @@ class Evaluator {
  private:
   void put_memory_right(const Slot& current, const std::optional<Slot>& next);
   bool is_settled(const Slot& slot) const;
+  bool is_recorded(const Slot& slot) const;
   View look_at(const Slot& slot, TimePoint end, bool is_current) const;
   View not_begun_or_again(const Slot& slot, TimePoint end, View view) const;
   View settled_view(const Slot& slot, TimePoint end) const;
@@ -70,13 +75,13 @@ Evaluation Evaluator::evaluate() {
   put_memory_right(*current, next);
   standing.slot = current->at;
   const auto end = schedule_.cron && next ? next->opens : TimePoint::max();
-  const bool settled = is_settled(*current);
-  const auto view = settled ? settled_view(*current, end) : look_at(*current, end, true);
-  if (!settled) settle(*current, view);
+  const bool ended_before = is_settled(*current) || is_recorded(*current);
+  const auto view = ended_before ? settled_view(*current, end) : look_at(*current, end, true);
+  if (!is_settled(*current)) settle(*current, view);
   standing.state = view.state;
   standing.attempts = view.attempts.count;
   if (view.attempts.last != nullptr) standing.last_target = view.attempts.last->target;
-  const bool is_open = !settled && !view.ended;
+  const bool is_open = !ended_before && !view.ended;
   if (is_open && view.state != SlotState::running) standing.start_at = view.start_at;
   if (standing.state == SlotState::due) standing.late = moment_.now - standing.start_at;
   if (is_open) result_.wake = std::min(result_.wake, view.changes_at);
@@ -98,13 +103,18 @@ void Evaluator::put_memory_right(const Slot& current, const std::optional<Slot>&
     }
     return;
   }
-  if (!schedule_.cron || !next || *memory.settled <= next->at) return;
+  if (!schedule_.cron || !next) return;
+  if (*memory.settled <= std::max(next->at, moment_.now + kTrustedAhead)) return;
   const auto before = slots_.before(current);
   memory.settled = before ? std::optional(before->at) : std::nullopt;
 }
 
 bool Evaluator::is_settled(const Slot& slot) const {
-  if (result_.memory.settled && slot.at <= *result_.memory.settled) return true;
+  return result_.memory.settled && slot.at <= *result_.memory.settled;
+}
+
+/// Left by a crash before the memory was kept, or by a clock that was set back.
+bool Evaluator::is_recorded(const Slot& slot) const {
   return std::any_of(facts_.missed.begin(), facts_.missed.end(), [&](const auto& missed) {
     return missed.first == slot.at && missed.second <= moment_.now;
   });
@@ -222,14 +232,15 @@ void Evaluator::settle(const Slot& current, const View& view) {
   const auto older = unsettled_before(current);
   for (std::size_t i = 0; i < older.size(); ++i) {
     const auto& following = i + 1 < older.size() ? older[i + 1] : current;
-    auto past = look_at(older[i], following.opens, false);
-    if (!past.ended) return;  // a run that may answer it still goes on
+    if (!is_recorded(older[i])) {
+      auto past = look_at(older[i], following.opens, false);
+      if (!past.ended) return;  // a run that may answer it still goes on
+      result_.ended.push_back(*std::move(past.ended));
+    }
     result_.memory.settled = older[i].at;
-    result_.ended.push_back(*std::move(past.ended));
   }
-  if (!view.ended) return;
-  result_.memory.settled = current.at;
-  result_.ended.push_back(*view.ended);
+  if (view.ended) result_.ended.push_back(*view.ended);
+  if (view.ended || is_recorded(current)) result_.memory.settled = current.at;
 }
 
 constexpr std::array<std::string_view, 9> kStates{"waiting",   "due",      "retrying",

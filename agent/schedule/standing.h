@@ -124,8 +124,9 @@ struct ScheduleFacts {
   const std::vector<PastRun>& runs;  ///< of the target, in any order, from the oldest slot on that
                                      ///< has not ended; see oldest_needed()
   const std::vector<SeenBackup>& backups;
-  /// Slots (by name) that are recorded as missed, with the time of the record. Only those of the
-  /// last weeks matter, and only after the clock was set back far.
+  /// Slots (by name) that are recorded as missed, with the time of the record; of those before
+  /// `now`, as far back as oldest_needed(). They matter after a crash between the writes, and after
+  /// the clock was set back far.
   const std::vector<std::pair<TimePoint, TimePoint>>& missed;
   ScheduleMemory memory;
   const Pause* pause = nullptr;          ///< in force now

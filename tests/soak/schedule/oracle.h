@@ -41,11 +41,13 @@ class Oracle {
 
   void ended(const Plan& plan, const World& world, const Truth& truth, const Ended& ended,
              const RecordedEnd& record, bool may_repeat);
-  void started(const World& world, const DueRun& run, TimePoint now, bool clock_ahead);
+  void started(const Plan& plan, const World& world, const Truth& truth, const DueRun& run,
+               TimePoint now, bool clock_ahead);
   void ticked(const Tick& tick);
   void overslept(const DueRun& run, TimePoint now) {
     complain({run.target, run.schedule}, *run.slot,
-             "was due unnoticed for a while, started only at " + format_rfc3339(now));
+             "was due unnoticed since " + format_rfc3339(run.since) + ", started only at " +
+                 format_rfc3339(now));
   }
   void too_many(TimePoint now) { complain({"*", "*"}, now, "more runs than allowed"); }
   void run_ended(const std::string& target, const PastRun& run);
@@ -61,6 +63,8 @@ class Oracle {
   std::size_t rad_missed() const noexcept { return rad_missed_; }
 
  private:
+  void check_attempt(const PlannedSchedule& schedule, const World& world, const Truth& truth,
+                     const DueRun& run, TimePoint now);
   void complain(const ScheduleKey& key, TimePoint slot, const std::string& what);
   void check_cause(const World& world, const Truth& truth, const PlannedSchedule& schedule,
                    const ScheduleKey& key, const EndedSlot& slot, TimePoint until);

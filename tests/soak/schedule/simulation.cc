@@ -310,7 +310,7 @@ bool Simulation::keep(const Tick& tick) {
     tell(ended);
     auto& missed = world_.missed[ended.key];
     missed.emplace_back(ended.slot.slot, wall());
-    if (missed.size() > 60) missed.erase(missed.begin());
+    if (missed.size() > 2000) missed.erase(missed.begin());
   }
   for (const RotationProgress& cursor : tick.cursors) {
     alive = alive && next_write();
@@ -363,7 +363,7 @@ void Simulation::look() {
   for (const DueRun& due : result.start) {
     const bool rotates = world_.cursors.contains(due.schedule);
     const ScheduleKey key{rotates ? due.schedule : due.target, due.schedule};
-    oracle_.started(world_, due, now, ahead_ != milliseconds(0));
+    oracle_.started(plan_, world_, truth_, due, now, ahead_ != milliseconds(0));
     const bool held = world_.hindrances.contains(key);
     if (due.slot && !disturbed_ && !held && now - due.since > seconds(20)) {
       oracle_.overslept(due, now);
@@ -396,7 +396,8 @@ const Oracle& Simulation::run() {
     const auto next = again ? true_ + seconds(1) : next_event(wake_);
     true_ = std::max(next, true_ + seconds(1)) + between(milliseconds(0), seconds(10));
   }
-  oracle_.finished(plan_, truth_, begin_, std::min(wall(), end_) - hours(1));
+  // What came due after the last look is still to be told.
+  oracle_.finished(plan_, truth_, begin_, std::min(last_look_, end_) - hours(1));
   return oracle_;
 }
 
