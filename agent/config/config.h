@@ -128,6 +128,7 @@ struct AgentOptions {
   std::filesystem::path plugin_dir;
   std::filesystem::path libexec_dir;  ///< likewise
   std::string plugin_user;            ///< account of plugins while the agent is root
+  std::filesystem::path socket_dir;   ///< NAME.sock of plugins that are services; "": none is
   int max_concurrent_runs = 1;
   std::uint64_t scratch_reserve = 0;  ///< bytes that a run must leave free in scratch_dir
   std::string time_zone;              ///< for schedules that name none

@@ -172,6 +172,9 @@ void Loader::build_agent(SectionReader& reader) {
   agent.plugin_dir = reader.text("agent.plugin_dir");
   agent.libexec_dir = reader.text("agent.libexec_dir");
   agent.plugin_user = reader.text("agent.plugin_user");
+  if (reader.text("agent.plugin_sockets") == "auto") {
+    agent.socket_dir = agent.runtime_dir / "plugins";
+  }
   agent.max_concurrent_runs = std::stoi(reader.text("agent.max_concurrent_runs"));
   if (const auto bytes = parse_bytes(reader.text("agent.scratch_reserve"))) {
     agent.scratch_reserve = *bytes;

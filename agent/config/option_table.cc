@@ -71,7 +71,16 @@ constexpr std::array kFirstRows{
               .type = OptionType::string,
               .default_text = "rad-plugin",
               .summary = "account that plugins become while the agent is root",
-              .detail = "Not used when the agent is not root."},
+              .detail = "Behind sockets: the account that they are. An agent that is neither root "
+                        "nor uses sockets does not use it."},
+    OptionRow{.path = "agent.plugin_sockets",
+              .type = OptionType::enumeration,
+              .default_text = "auto",
+              .allowed = "auto|off",
+              .summary = "whether plugins are reached through sockets of the service manager",
+              .detail = "auto: a plugin with a socket <agent.runtime_dir>/plugins/NAME.sock is a "
+                        "service of its own, as the package installs it; all others are started "
+                        "as child processes. off: all are child processes."},
     OptionRow{.path = "agent.max_concurrent_runs",
               .type = OptionType::integer,
               .default_text = "1",
