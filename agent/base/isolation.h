@@ -19,6 +19,10 @@ namespace rad {
 /// "pid,ipc,mount namespaces" or "process group only (unshare: Operation not permitted)".
 inline constexpr const char* kIsolationVariable = "RAD_ISOLATION";
 
+/// "private": the unit has a network namespace of its own (PrivateNetwork=yes), and none has to be
+/// made, which the unit may not even allow.
+inline constexpr const char* kNetworkVariable = "RAD_NETWORK";
+
 /// Puts the calling process into a network namespace of its own with the loopback device up. As
 /// root directly, else through one more user namespace that maps the caller to itself. Must be
 /// called before the process has threads. \return host_unfit; the caller decides whether to go on.
