@@ -2,6 +2,7 @@
 // answers goes to stdout, what it has to say on the way to stderr.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -39,10 +40,17 @@ struct RunOptions {
   std::string format = "terminal";  ///< terminal, json, markdown
   std::string if_busy = "queue";    ///< queue, refuse
   std::string requested_by;
-  bool quiet = false;  ///< no progress
+  std::optional<std::chrono::milliseconds> hold;  ///< keep the instance for so long
+  bool quiet = false;                             ///< no progress
+};
+
+struct HoldOptions {
+  std::string run_id;   ///< "-": the first line of standard input says it
+  bool detach = false;  ///< leave the caller: its process ends at once
 };
 
 int run_command(const CommonOptions& common, const RunOptions& options);
+int hold_command(const CommonOptions& common, const HoldOptions& options);
 /// \param with_plugins also starts the plugins and holds the configuration against what they say
 int check_config_command(const CommonOptions& common, bool with_plugins);
 int explain_command(const CommonOptions& common, const std::string& key);

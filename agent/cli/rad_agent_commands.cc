@@ -26,6 +26,10 @@ CommandSpec run_command_row() {
             .short_name = {},
             .value = "POINT",
             .help = "latest, immediate, time=…, lsn=… or name=…"},
+           {.name = "--hold",
+            .short_name = {},
+            .value = "DURATION",
+            .help = "keep the restored instance so long, e.g. 4h, for somebody to look into it"},
            {.name = "--reason", .short_name = {}, .value = "TEXT", .help = "why, for the record"},
            {.name = "--format",
             .short_name = {},
@@ -83,6 +87,18 @@ const ProgramSpec& rad_agent_program() {
             .arguments = {{.name = "KEY",
                            .help = "key or prefix, e.g. targets.keep; all of them without one",
                            .required = false}}},
+           {.path = "hold",
+            .summary = "keep the instance of a run that has ended; started by the agent",
+            .detail =
+                "The agent or the service manager starts it for a run that was begun with --hold, "
+                "in "
+                "a process that outlives the agent. It ends when the time is over, when the hold "
+                "is "
+                "released (radctl hold release) or on SIGTERM, and removes the restored data.",
+            .arguments = {{.name = "RUN", .help = "id of the run; - reads it from standard input"}},
+            .options = {{.name = "--detach",
+                         .short_name = {},
+                         .help = "go on in a process of its own and return"}}},
            {.path = "completion",
             .summary = "print the script that completes words in a shell",
             .arguments = {{.name = "SHELL", .help = "which", .choices = {"bash", "zsh", "fish"}}}},

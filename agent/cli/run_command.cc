@@ -19,6 +19,8 @@
 #include "agent/report/progress.h"
 #include "agent/report/terminal.h"
 #include "agent/run/coordinator.h"
+#include "agent/run/hold_files.h"
+#include "agent/run/holds.h"
 #include "agent/run/plugin_catalog.h"
 #include "agent/run/sweep.h"
 
@@ -26,6 +28,8 @@ namespace rad::cli {
 namespace asio = boost::asio;
 namespace {
 
+/// How long a foreground run waits to tell how its held instance is reached.
+constexpr auto kHoldPatience = std::chrono::minutes(5);
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 /// Shows a run on stderr while it goes on.
@@ -141,6 +145,7 @@ class ForegroundRun {
     RAD_CO_TRY(const RunReport report, co_await run_when_free(services));
     show_.finish();
     print(report);
+    co_await tell_hold(store, report);
     exit_ = signal_ == SIGINT && report.verdict == Verdict::cancelled ? kInterrupted
                                                                       : exit_status(report);
     co_return Status{};
@@ -165,12 +170,42 @@ class ForegroundRun {
     }
   }
 
+  /// Calls the holder and says how to reach the instance, or what came in between.
+  asio::awaitable<void> tell_hold(Store& store, const RunReport& report) {
+    const Holds holds(store, clock_);
+    if (!options_.hold || !holds.find(report.id)) co_return;
+    const Status called = call_holder(config_.agent, common_.config, report.id);
+    if (!called) {
+      print_error(called.error());
+      co_return;
+    }
+    asio::steady_timer pause(context_);
+    const SteadyPoint give_up = clock_.steady_now() + kHoldPatience;
+    while (clock_.steady_now() < give_up && signal_ == 0) {
+      const auto hold = holds.find(report.id);
+      if (!hold || hold->state != HoldState::held) break;
+      const std::string line = psql_line(*hold);
+      if (!line.empty()) {
+        write_out(stderr, fmt::format("held until {}, reach it with: {}\n",
+                                      format_rfc3339(hold->until), line));
+        co_return;
+      }
+      pause.expires_after(std::chrono::milliseconds(200));
+      co_await pause.async_wait(kToken);
+    }
+    const std::string why = read_hold_failure(config_.agent, report.id);
+    print_error(fail(Reason::check_error,
+                     "the instance cannot be reached" + (why.empty() ? " yet" : ": " + why),
+                     "radctl hold list tells more"));
+  }
+
   RunRequest request() const {
     RunRequest request;
     request.target = *config_.find_target(options_.target);
     request.depth = options_.depth;
     request.requested_by = options_.requested_by;
     request.note = options_.note;
+    request.hold = options_.hold;
     if (!options_.backup.empty()) request.backup = options_.backup;
     if (!options_.recover_to.empty()) request.recover_to = options_.recover_to;
     return request;

@@ -1,6 +1,8 @@
 #include "agent/cli/command_line/man_page.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -9,20 +11,38 @@
 namespace rad::cli {
 namespace {
 
-/// Text that roff prints as it stands: no escapes, no requests, hyphens that can be copied.
+/// Code points of UTF-8 text; the table is ours, so it is valid.
+std::vector<std::uint32_t> code_points(std::string_view text) {
+  std::vector<std::uint32_t> points;
+  for (const char c : text) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if ((byte & 0xc0U) == 0x80U && !points.empty()) {
+      points.back() = points.back() << 6U | (byte & 0x3fU);
+    } else if (byte < 0x80U) {
+      points.push_back(byte);
+    } else {
+      points.push_back(byte & (byte < 0xe0U ? 0x1fU : byte < 0xf0U ? 0x0fU : 0x07U));
+    }
+  }
+  return points;
+}
+
+/// Text that roff prints as it stands: no escapes, no requests, hyphens that can be copied, ASCII.
 std::string roff(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\\') {
+  for (const std::uint32_t point : code_points(text)) {
+    if (point >= 0x80U) {
+      out += fmt::format("\\[u{:04X}]", point);
+    } else if (point == '\\') {
       out += "\\e";
-    } else if (c == '-') {
+    } else if (point == '-') {
       out += "\\-";
-    } else if (c == '\'') {
+    } else if (point == '\'') {
       out += "\\(aq";
-    } else if (c == '.' && (out.empty() || out.back() == '\n')) {
+    } else if (point == '.' && (out.empty() || out.back() == '\n')) {
       out += "\\&.";
     } else {
-      out += c;
+      out += static_cast<char>(point);
     }
   }
   return out;

@@ -253,6 +253,12 @@ class Parser {
       }
     }
     std::string text = printable(error.what(), 300);
+    for (const ArgumentSpec& argument :
+         command != nullptr ? command->arguments : std::vector<ArgumentSpec>{}) {
+      if (!text.starts_with(std::string(argument.name) + ":")) continue;
+      return mistake(fmt::format("{} is one word, and there are more", argument.name),
+                     "put a text with spaces into quotes; " + usage_line(program_, *command));
+    }
     for (const OptionSpec& option : options_of(command)) {
       if (!option.value.empty() && text.starts_with(std::string(option.name) + ":")) {
         text = fmt::format("{} needs a value: {}", option.name, option.help);

@@ -26,7 +26,9 @@ std::string backups_text(JsonView backups, const Look& look) {
   for (const JsonView& row : rows) {
     const auto ended = row.time("finished_at");
     const std::uint64_t bytes = row.number("stored_bytes");
-    cells.push_back({row.text("name"), utc_time(ended), ended ? relative(ended, look.now) : "",
+    // The head of the column says UTC.
+    cells.push_back({row.text("name"), utc_time(ended).substr(0, 16),
+                     ended ? relative(ended, look.now) : "",
                      bytes == 0 ? "" : format_bytes(bytes)});
   }
   return out + table(cells, look);

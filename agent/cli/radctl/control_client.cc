@@ -1,5 +1,6 @@
 #include "agent/cli/radctl/control_client.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -131,19 +132,20 @@ struct ControlClient::Impl {
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
 };
 
-ControlClient::ControlClient(std::filesystem::path socket)
-    : socket_(std::move(socket)), impl_(std::make_unique<Impl>()) {}
+ControlClient::ControlClient(std::filesystem::path socket, std::chrono::milliseconds limit)
+    : socket_(std::move(socket)), limit_(limit), impl_(std::make_unique<Impl>()) {}
 
 ControlClient::~ControlClient() = default;
 
-Answered<bj::object> ControlClient::get(const std::string& path, std::chrono::milliseconds limit) {
-  return call(path, nullptr, limit);
+Answered<bj::object> ControlClient::get(const std::string& path,
+                                        std::chrono::milliseconds at_least) {
+  return call(path, nullptr, std::max(limit_, at_least));
 }
 
 Answered<bj::object> ControlClient::post(const std::string& path, const bj::object& body,
-                                         std::chrono::milliseconds limit) {
+                                         std::chrono::milliseconds at_least) {
   const std::string text = bj::serialize(body);
-  return call(path, &text, limit);
+  return call(path, &text, std::max(limit_, at_least));
 }
 
 Answered<bj::object> ControlClient::call(const std::string& path, const std::string* body,

@@ -33,7 +33,6 @@ struct Refusal {
 template <class T>
 using Answered = boost::system::result<T, Refusal>;
 
-constexpr std::chrono::seconds kAnswerLimit{30};
 constexpr std::size_t kLargestAnswer = 64U << 20U;
 
 /// Why nobody answers on the socket: kUnreachable, or kNotPermitted with the group that may.
@@ -46,16 +45,19 @@ std::string encode(std::string_view text);
 
 class ControlClient {
  public:
-  explicit ControlClient(std::filesystem::path socket);
+  /// \param limit for an answer; longer for what is known to take longer
+  explicit ControlClient(std::filesystem::path socket,
+                         std::chrono::milliseconds limit = std::chrono::seconds(30));
   ~ControlClient();
   ControlClient(const ControlClient&) = delete;
   ControlClient& operator=(const ControlClient&) = delete;
 
   /// \param path with its query, encoded: "/v1/runs?limit=1"
+  /// \param at_least of time that this answer may take
   Answered<boost::json::object> get(const std::string& path,
-                                    std::chrono::milliseconds limit = kAnswerLimit);
+                                    std::chrono::milliseconds at_least = {});
   Answered<boost::json::object> post(const std::string& path, const boost::json::object& body,
-                                     std::chrono::milliseconds limit = kAnswerLimit);
+                                     std::chrono::milliseconds at_least = {});
   const std::filesystem::path& socket() const noexcept { return socket_; }
 
  private:
@@ -63,6 +65,7 @@ class ControlClient {
   Answered<boost::json::object> call(const std::string& path, const std::string* body,
                                      std::chrono::milliseconds limit);
   std::filesystem::path socket_;
+  std::chrono::milliseconds limit_;
   std::unique_ptr<Impl> impl_;
 };
 

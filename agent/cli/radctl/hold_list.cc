@@ -24,7 +24,10 @@ std::string holds_text(JsonView holds, const Look& look) {
                             relative(hold.time("until"), look.now)),
                 look);
     out += fact("run", hold.text("run_id"), look);
-    if (!hold.text("command").empty()) out += fact("connect", hold.text("command"), look);
+    if (!hold.text("command").empty()) {
+      // To be copied: never broken.
+      out += fmt::format("  connect    {}\n", hold.text("command"));
+    }
     out += fact("release", "radctl hold release " + hold.text("run_id"), look);
   }
   return out;

@@ -51,23 +51,20 @@ std::string trouble_words(JsonView target, const Look& look) {
   std::string out;
   if (standing == Standing::proved) return out;
   if (standing == Standing::never) {
-    return fact("never",
-                fmt::format("{}: nothing was ever proved. radctl run start {} --wait "
-                            "--reason \"first test\"",
-                            name, name),
-                look, 12);
+    return fact_with("never", name + ": nothing was ever proved",
+                     fmt::format("radctl run start {} --wait --reason \"first test\"", name), look,
+                     12);
   }
   for (const std::string_view depth : kDepths) {
     const JsonView proof = proof_at(target, depth);
     const std::string verdict = proof.text("verdict");
     if (verdict.empty() || verdict == "pass") continue;
-    const auto proved = proof.time("proved_at");
-    out += fact(
+    out += fact_with(
         verdict,
-        fmt::format("{}, {} {}: {}. Last proved good {}. radctl run show {}", name, depth,
+        fmt::format("{}, {} {}: {}. Last proved good: {}", name, depth,
                     relative(proof.time("ended_at"), look.now), reason_words(proof.text("reason")),
-                    relative(proved, look.now), proof.text("run_id")),
-        look, 12);
+                    relative(proof.time("proved_at"), look.now)),
+        "radctl run show " + proof.text("run_id"), look, 12);
   }
   return out;
 }

@@ -46,6 +46,7 @@ constexpr std::array kHandlers{
 };
 
 constexpr std::chrono::seconds kCompletionLimit{2};
+constexpr std::chrono::milliseconds kShortestLimit{100};
 
 std::vector<std::string> texts_of(const Answered<boost::json::object>& answer,
                                   std::string_view list, std::string_view key) {
@@ -65,10 +66,8 @@ std::vector<std::string> names(const Surroundings& surroundings, cli::Words kind
   for (std::size_t i = 0; i + 1 < before.size(); ++i) {
     if (before[i] == "--socket") socket = before[i + 1];
   }
-  ControlClient client(socket);
-  const auto ask = [&client](const std::string& path) {
-    return client.get(path, kCompletionLimit);
-  };
+  ControlClient client(socket, kCompletionLimit);
+  const auto ask = [&client](const std::string& path) { return client.get(path); };
   switch (kind) {
     case cli::Words::targets:
       return texts_of(ask("/v1/targets"), "targets", "name");
@@ -144,7 +143,9 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings)
   const std::string socket = outcome.parsed && outcome.parsed->has("--socket")
                                  ? outcome.parsed->text("--socket")
                                  : surroundings.socket;
-  ControlClient client(socket);
+  const std::string limit_text = outcome.parsed ? outcome.parsed->text("--timeout") : "";
+  const auto limit = parse_duration(limit_text.empty() ? "30s" : limit_text);
+  ControlClient client(socket, limit ? *limit : kShortestLimit);
   Context context{.client = client,
                   .clock = clock,
                   .style = terminal_style(STDOUT_FILENO, surroundings.allow_colour),
@@ -159,6 +160,14 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings)
                             .reason = "usage",
                             .message = outcome.stop.text,
                             .hint = outcome.stop.hint});
+  }
+  if (!limit || *limit < kShortestLimit) {
+    return refuse(context,
+                  {.exit_status = kUsage,
+                   .reason = "usage",
+                   .message = fmt::format("--timeout cannot be '{}': a duration such as 30s",
+                                          printable(limit_text, 100)),
+                   .hint = {}});
   }
   const Command command = find_handler(outcome.parsed->command->path);
   return command == nullptr ? static_cast<int>(kUsage) : command(context, *outcome.parsed);

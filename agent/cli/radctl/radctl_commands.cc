@@ -118,7 +118,7 @@ const ProgramSpec& program() {
     ProgramSpec made{
         .name = "radctl",
         .section = "1",
-        .summary = "look at and control rad-agent, which tests whether backups can be restored",
+        .summary = "look at and control rad-agent, which tests that backups can be restored",
         .description =
             "radctl talks to the rad-agent of this host. If you are in a hurry: `radctl status` "
             "says "
@@ -139,7 +139,12 @@ const ProgramSpec& program() {
                      .value = "PATH",
                      .help = "control socket of the agent",
                      .default_text = "RAD_SOCKET or /run/rad-agent/control.sock",
-                     .words = Words::files}},
+                     .words = Words::files},
+                    {.name = "--timeout",
+                     .short_name = {},
+                     .value = "DURATION",
+                     .help = "how long to wait for an answer of the agent",
+                     .default_text = "30s"}},
         .exit_statuses = {{"0",
                            "pass; or the question was answered; or the run is begun or queued"},
                           {"1", "fail: the backup is at fault"},

@@ -42,12 +42,21 @@ bj::object depth_summary(JsonView target, std::string_view depth, const std::vec
     id = run.text("id");
     break;
   }
+  std::string last;
+  for (const JsonView& run : runs) {
+    const std::string verdict = run.text("verdict");
+    if (run.text("depth") != depth || (verdict != "pass" && verdict != "fail")) continue;
+    last = verdict;
+    break;
+  }
   // The proof may be older than the period; a later one says nothing about it.
   std::optional<TimePoint> before = proof_at(target, depth).time("proved_at");
   if (before && *before >= period.from) before.reset();
   const auto found = reports.find(id);
   const JsonView record = found == reports.end() ? JsonView() : JsonView(found->second);
   return {{"matters", depth_matters(target, depth)},
+          {"last_verdict", last.empty() ? bj::value(nullptr) : bj::value(last)},
+          {"ever_proved", proof_at(target, depth).has("proved_at")},
           {"proved_at", time_value(proved)},
           {"run_id", bj::string(id)},
           {"proved_before", time_value(before)},
@@ -83,19 +92,23 @@ std::string against(JsonView depth, std::string_view measured, std::string_view 
 }
 
 std::string proved_cell(JsonView depth) {
-  if (const auto proved = depth.time("proved_at")) return utc_time(proved).substr(0, 16);
+  if (const auto proved = depth.time("proved_at")) {
+    return utc_time(proved).substr(0, 16) +
+           (depth.text("last_verdict") == "fail" ? ", **failed since**" : "");
+  }
   if (!depth.flag("matters")) return "";
   if (const auto before = depth.time("proved_before")) {
     return fmt::format("**no** (last {})", utc_time(before).substr(0, 10));
   }
-  return "**never**";
+  return depth.flag("ever_proved") ? "**no**" : "**never**";
 }
 
-/// The deepest depth that is a matter for the target is the one that counts.
+/// The deepest depth that is a matter for the target is the one that counts, and a failure after
+/// the last pass undoes it.
 bool is_proved(JsonView target) {
   for (const std::string_view depth : kDepths) {
     const JsonView row = target.object(depth);
-    if (row.flag("matters")) return row.has("proved_at");
+    if (row.flag("matters")) return row.text("last_verdict") == "pass";
   }
   return false;
 }

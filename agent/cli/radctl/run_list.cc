@@ -38,7 +38,7 @@ std::string runs_text(JsonView runs, JsonView status, const Look& look) {
       {"run", "target", "depth", "by", "began", "took", "result"}};
   for (const JsonView& run : rows) {
     const std::string schedule = run.text("schedule");
-    cells.push_back({run.text("id"), run.text("target"), run.text("depth"),
+    cells.push_back({short_id(run.text("id")), run.text("target"), run.text("depth"),
                      schedule == "manual" ? run.text("requested_by") : schedule,
                      relative(run.time("created_at"), look.now), took(run), result(run)});
   }

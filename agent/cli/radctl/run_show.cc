@@ -26,21 +26,25 @@ std::string blame_words(const RunReport& report) {
   return {};
 }
 
-std::string next_words(const RunReport& report) {
+std::string next_words(const RunReport& report, const Look& look) {
   const std::string again = fmt::format("radctl run start {} --depth {} --wait --reason \"…\"",
                                         report.target, to_string(report.depth));
   switch (report.verdict.value_or(Verdict::inconclusive)) {
     case Verdict::pass:
-      return report.cleanup == CleanupResult::failed
-                 ? "remove what is left; see 'Cleanup' above and runbooks/host_unfit.md"
-                 : "";
+      if (report.cleanup != CleanupResult::failed) return {};
+      return fact("next", "remove what is left: see 'Cleanup' above and runbooks/host_unfit.md",
+                  look);
     case Verdict::fail:
-      return fmt::format("follow runbooks/{}.md; test another backup: radctl backup list {}",
-                         runbook_page(report), report.target);
+      return fact_with("next",
+                       fmt::format("follow runbooks/{}.md; other backups that could be tested:",
+                                   runbook_page(report)),
+                       "radctl backup list " + report.target, look);
     case Verdict::inconclusive:
-      return fmt::format("follow runbooks/{}.md, then test again: {}", runbook_page(report), again);
+      return fact_with("next",
+                       fmt::format("follow runbooks/{}.md, then test again:", runbook_page(report)),
+                       again, look);
     case Verdict::cancelled:
-      return "test again: " + again;
+      return fact_with("next", "test again:", again, look);
   }
   return {};
 }
@@ -71,8 +75,8 @@ std::string advice(const RunReport& report, JsonView target, const Look& look) {
                   look);
     }
   }
-  if (const std::string next = next_words(report); !next.empty()) out += fact("next", next, look);
-  return out + fact("log", fmt::format("radctl run logs {}", report.id), look);
+  return out + next_words(report, look) +
+         fact("log", fmt::format("radctl run logs {}", report.id), look);
 }
 
 /// A run that has no record yet, because it waits for its turn.

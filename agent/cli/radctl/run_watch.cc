@@ -169,7 +169,7 @@ class Watch {
   }
 
   void reconnect() {
-    const auto status = context_.client.get("/v1/status", std::chrono::seconds(10));
+    const auto status = context_.client.get("/v1/status");
     if (status) {
       const std::string started = JsonView(*status).text("started_at");
       // A new process counts its events from one again.

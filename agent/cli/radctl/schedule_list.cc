@@ -59,22 +59,25 @@ std::string explanations(const std::vector<JsonView>& rows, JsonView status, con
 }
 
 std::string missed_words(JsonView schedules, const std::string& only, const Look& look) {
-  std::vector<std::vector<std::string>> cells{{"missed (UTC)", "target", "schedule", "why"}};
+  std::string out;
+  std::size_t shown = 0;
   std::size_t more = 0;
   for (const JsonView& row : schedules.list("missed")) {
     if (!only.empty() && row.text("target") != only) continue;
-    if (cells.size() > kMissedShown) {
+    if (shown == kMissedShown) {
       ++more;
       continue;
     }
+    ++shown;
     const std::string detail = row.text("detail");
-    cells.push_back({utc_time(row.time("slot")), row.text("target"), row.text("schedule"),
-                     detail.empty() ? row.text("cause") : detail});
+    out += fact(utc_time(row.time("slot")),
+                fmt::format("{} of {}: {}", row.text("schedule"), row.text("target"),
+                            detail.empty() ? row.text("cause") : detail),
+                look, 20);
   }
-  if (cells.size() == 1) return {};
-  std::string out = heading("Missed", look) + table(cells, look);
+  if (out.empty()) return {};
   if (more != 0) out += fmt::format("  and {} more: see --json\n", more);
-  return out;
+  return heading("Missed", look) + out;
 }
 
 }  // namespace

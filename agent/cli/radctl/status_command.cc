@@ -20,11 +20,10 @@ std::vector<std::string> agent_troubles(JsonView status, const Look& look) {
   std::vector<std::string> out;
   const auto tick = status.time("last_tick");
   if (!tick || look.now - *tick > kTickOverdue) {
-    out.push_back(fact("scheduler",
-                       fmt::format("nothing is started by schedule: it last looked {}. systemctl "
-                                   "status rad-agent",
-                                   relative(tick, look.now)),
-                       look, 12));
+    out.push_back(fact_with(
+        "scheduler",
+        fmt::format("nothing is started by schedule: it last looked {}", relative(tick, look.now)),
+        "systemctl status rad-agent", look, 12));
   }
   if (const std::string error = status.text("store_error"); !error.empty()) {
     out.push_back(fact("store", error, look, 12));
@@ -91,11 +90,11 @@ std::string going_on(JsonView status, const Look& look) {
     out += fact("paused", pause_words(pause, look.now), look);
   }
   for (const JsonView& hold : status.list("holds")) {
-    out += fact("held",
-                fmt::format("{} for {} until {} ({}): radctl hold psql {}", hold.text("target"),
-                            hold.text("owner"), utc_time(hold.time("until")),
-                            relative(hold.time("until"), look.now), hold.text("run_id")),
-                look);
+    out +=
+        fact_with("held",
+                  fmt::format("{} for {} until {} ({})", hold.text("target"), hold.text("owner"),
+                              utc_time(hold.time("until")), relative(hold.time("until"), look.now)),
+                  "radctl hold psql " + hold.text("run_id"), look);
   }
   return out.empty() ? out : heading("Now", look) + out;
 }
@@ -154,10 +153,10 @@ std::string status_text(JsonView status, JsonView targets, JsonView schedules, c
   std::string out = first_line(troubles.size(), rows, look);
   for (const std::string& trouble : troubles) out += trouble;
   if (const std::size_t missed = missed_lately(schedules, look); missed != 0) {
-    out += fact("missed",
-                fmt::format("{} in the last 7 days did not happen: radctl schedule list",
-                            count(missed, "scheduled run")),
-                look, 12);
+    out += fact_with(
+        "missed",
+        fmt::format("{} in the last 7 days did not happen", count(missed, "scheduled run")),
+        "radctl schedule list", look, 12);
   }
   out += going_on(status, look);
   out += coming(schedules, look);

@@ -82,6 +82,17 @@ std::string fact(std::string_view label, std::string_view text, const Look& look
   return labelled(label, text, label_columns, std::max(look.style.width, kNarrowest));
 }
 
+std::string fact_with(std::string_view label, std::string_view text, std::string_view command,
+                      const Look& look, std::size_t label_columns) {
+  return fact(label, text, look, label_columns) +
+         fmt::format("{}{}\n", std::string(label_columns + 4, ' '), command);
+}
+
+std::string short_id(const std::string& run_id) {
+  const std::size_t dash = run_id.rfind('-');
+  return dash == std::string::npos ? run_id : run_id.substr(dash + 1);
+}
+
 std::string reason_words(const std::string& reason) {
   if (reason.empty()) return {};
   const auto known = parse_reason(reason);

@@ -31,6 +31,12 @@ std::string table(const std::vector<std::vector<std::string>>& rows, const Look&
 std::string fact(std::string_view label, std::string_view text, const Look& look,
                  std::size_t label_columns = 9);
 
+/// The same with a command that can be copied on a line of its own.
+std::string fact_with(std::string_view label, std::string_view text, std::string_view command,
+                      const Look& look, std::size_t label_columns = 9);
+/// The digits that tell a run apart, as find_run() takes them: "1a2b3c4d".
+std::string short_id(const std::string& run_id);
+
 /// "the backup's storage cannot be reached (storage_unreachable)"; the name alone if unknown.
 std::string reason_words(const std::string& reason);
 /// "fail", painted; "going on" for a run without an end.
