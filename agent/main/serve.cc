@@ -14,9 +14,11 @@
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/cli/commands.h"
+#include "agent/config/host_check.h"
 #include "agent/config/loader.h"
 #include "agent/config/plugin_check.h"
 #include "agent/config/program_dirs.h"
+#include "agent/control/control_server.h"
 #include "agent/control/http_server.h"
 #include "agent/report/metrics.h"
 #include "agent/run/daemon.h"
@@ -104,6 +106,10 @@ class Service {
     Daemon daemon(
         context_.get_executor(), std::move(generation), [this] { return load(); }, store, clock_);
     RAD_CO_CHECK(listen(daemon, options));
+    ControlServer control(context_.get_executor(), daemon, clock_,
+                          {options.control_socket, {options.viewer_group, options.operator_group}});
+    RAD_CO_CHECK(control.start());
+    for (const Diagnostic& unfit : check_against_host(options)) log::warning(unfit.message);
     asio::co_spawn(context_, watch_signals(daemon), asio::detached);
     asio::co_spawn(context_, feed_watchdog(), asio::detached);
     log::info(fmt::format("serving {} targets{}", targets,
@@ -118,6 +124,7 @@ class Service {
       told_ = std::move(state);
     });
     co_await daemon.run();
+    control.stop();
     server_.reset();
     watchdog_.cancel();
     exit_ = cli::kOk;

@@ -129,6 +129,8 @@ bj::object to_json(const RunReport& report) {
           {"depth", name(report.depth)},
           {"requested_by", safe_string(report.requested_by)},
           {"request_note", safe_string(report.request_note)},
+          {"requested_backup", safe_string(report.requested_backup)},
+          {"requested_recover_to", safe_string(report.requested_recover_to)},
           {"host", safe_string(report.host)},
           {"agent_version", safe_string(report.agent_version)},
           {"created_at", format_rfc3339(report.created_at)},

@@ -295,6 +295,8 @@ Result<RunReport> run_report_from_json(const bj::object& object) {
   fields.word("depth", report.depth, parse_depth);
   fields.text("requested_by", report.requested_by);
   fields.text("request_note", report.request_note);
+  fields.text("requested_backup", report.requested_backup);
+  fields.text("requested_recover_to", report.requested_recover_to);
   fields.text("host", report.host);
   fields.text("agent_version", report.agent_version, 200);
   fields.time("created_at", report.created_at);

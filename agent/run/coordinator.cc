@@ -32,7 +32,10 @@ std::string make_run_id(TimePoint now) {
 }
 
 Result<std::optional<Account>> plugin_account(const AgentOptions& options) {
-  if (::geteuid() != 0) return std::optional<Account>{};
+  std::error_code ec;
+  const bool sockets =
+      !options.socket_dir.empty() && std::filesystem::is_directory(options.socket_dir, ec);
+  if (::geteuid() != 0 && !sockets) return std::optional<Account>{};
   RAD_TRY(Account account, find_account(options.plugin_user));
   if (account.uid == 0) {
     return fail(Reason::config_invalid, "agent.plugin_user is root",
@@ -63,6 +66,8 @@ void Coordinator::Impl::begin(TimePoint now) {
   state_.report.depth = state_.request.depth;
   state_.report.requested_by = state_.request.requested_by;
   state_.report.request_note = state_.request.note;
+  state_.report.requested_backup = state_.request.backup.value_or("");
+  state_.report.requested_recover_to = state_.request.recover_to.value_or("");
   state_.report.host = host_name();
   state_.report.agent_version = RAD_VERSION;
   state_.report.created_at = now;

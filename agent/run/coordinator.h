@@ -57,7 +57,8 @@ struct RunServices {
 /// "20261120T184451-1a2b3c4d"
 std::string make_run_id(TimePoint now);
 
-/// The account that plugins become. Nothing when the agent is not root.
+/// The account that plugins become, or are behind sockets. Nothing when the agent is neither root
+/// nor finds sockets: then they are what it is.
 /// \return config_invalid when agent.plugin_user does not exist.
 Result<std::optional<Account>> plugin_account(const AgentOptions& options);
 

@@ -38,6 +38,7 @@ Daemon::Impl::Impl(asio::any_io_executor executor, std::shared_ptr<const Generat
             }),
       queue_(store),
       scheduler_(store, clock),
+      holds_(store, clock),
       wake_(executor),
       started_at_(clock.now()) {
   use(std::move(generation));
@@ -64,6 +65,7 @@ asio::awaitable<void> Daemon::Impl::run() {
     if (!stopping_) {
       if (clock_.steady_now() - swept_at_ > kUpkeepEvery) upkeep();
       start_due();
+      if (!config().files.empty()) holds_.look(config().agent, config().files.front());
       state_.last_tick = clock_.now();
     } else {
       if (!give_up_at) give_up_at = clock_.steady_now() + config().agent.stop_timeout;

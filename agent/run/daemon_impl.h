@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "agent/run/daemon.h"
+#include "agent/run/holds.h"
 #include "agent/run/live_runs.h"
 #include "agent/run/metrics_source.h"
 #include "agent/run/run_queue.h"
@@ -34,11 +35,19 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void audit(const Caller& caller, std::string action, std::string subject, std::string note,
              bool allowed, std::string outcome);
 
+  Status release_hold(const Caller& caller, const std::string& run_id);
+  Result<std::string> open_hold(const Caller& caller, const std::string& run_id);
+  boost::asio::awaitable<Result<boost::json::value>> backups(const std::string& target);
+
   StatusView status() const;
   Result<std::vector<TargetView>> targets() const;
 
   const Config& config() const noexcept { return context_->generation->config; }
-  void look_again() { wake_.cancel(); }
+  /// Something has changed: the scheduler looks at everything now.
+  void look_again() {
+    scheduler_.look_again();
+    wake_.cancel();
+  }
 
   boost::asio::any_io_executor executor_;
   Loader loader_;
@@ -48,6 +57,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   LiveRuns live_;
   RunQueue queue_;
   Scheduler scheduler_;
+  Holds holds_;
   boost::asio::steady_timer wake_;
   std::function<void(const StatusView&)> tick_handler_;
   DaemonState state_;
@@ -57,7 +67,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void start_due();
   void start(const PlannedStart& planned);
   void run_ended(const RunRequest& request, const Result<RunReport>& report);
-  std::map<std::string, std::string> busy_targets() const;
+  std::vector<RunningRun> running_runs() const;
   void sweep_now();
   void upkeep();
   std::string waiting_reason(const std::string& target) const;

@@ -161,21 +161,34 @@ Status Daemon::Impl::resume(const Caller& caller, const std::string& target,
   return {};
 }
 
-std::map<std::string, std::string> Daemon::Impl::busy_targets() const {
-  std::map<std::string, std::string> busy;
-  for (const auto& [target, held] : held_elsewhere_) {
-    if (held.first > clock_.now()) busy[target] = held.second;
-  }
+std::vector<RunningRun> Daemon::Impl::running_runs() const {
+  std::vector<RunningRun> running;
   for (const LiveRun& run : live_.list()) {
-    busy[run.report.target] = fmt::format("run {} of the same target", run.report.id);
+    RunningRun one;
+    one.id = run.report.id;
+    one.target = run.report.target;
+    one.schedule = run.report.schedule;
+    one.depth = run.report.depth;
+    one.begun_at = run.report.created_at;
+    const bool restores = one.depth == Depth::restore;
+    one.scratch_used = restores ? run.bytes_done : 0;
+    one.scratch_to_come =
+        restores && run.bytes_total > run.bytes_done ? run.bytes_total - run.bytes_done : 0;
+    running.push_back(std::move(one));
   }
-  return busy;
+  for (const auto& [target, held] : held_elsewhere_) {
+    if (held.first > clock_.now()) running.push_back({.id = held.second, .target = target});
+  }
+  return running;
 }
 
 void Daemon::Impl::start_due() {
   if (stopping_) return;
-  const auto busy = busy_targets();
-  SchedulerInput input{config(), queue_.requests(), busy, live_.count(), std::nullopt};
+  std::vector<QueuedRequest> waiting;
+  for (const QueuedRequest& request : queue_.requests()) {
+    if (!live_.feed(request.id)) waiting.push_back(request);
+  }
+  SchedulerInput input{config(), waiting, running_runs(), std::nullopt};
   if (const auto free = free_bytes(config().agent.scratch_dir)) input.scratch_free = *free;
   const auto plan = scheduler_.tick(input);
   if (!plan) {

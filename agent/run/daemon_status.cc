@@ -25,6 +25,7 @@ StatusView Daemon::Impl::status() const {
     view.waiting.push_back({request.id, request.target, request.depth, request.requested_by,
                             request.note, request.requested_at, scheduler_.waits_for(request.id)});
   }
+  view.holds = holds_.views(config().agent);
   if (auto pauses = store_.list_pauses()) view.pauses = std::move(*pauses);
   return view;
 }

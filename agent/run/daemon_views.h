@@ -36,7 +36,8 @@ struct WaitingRun {
 using PauseView = Pause;
 
 struct ScheduleView {
-  std::string target;  ///< of a rotation: the member whose turn it is
+  std::string target;  ///< of a rotation: its name
+  std::string member;  ///< of a rotation that is due: whose turn it is; "" else
   std::string schedule;
   Depth depth = Depth::restore;
   std::string when;       ///< the cron expression, or "30m after a new base backup"

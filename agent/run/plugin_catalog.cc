@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "agent/plugin_host/plugin_process.h"
+#include "agent/run/run_plugins.h"
 
 namespace rad {
 namespace asio = boost::asio;
@@ -40,7 +41,13 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
     // One that cannot be executed is told as broken below.
     if (it->is_regular_file() && name.front() != '.') names.insert(name);
   }
-  if (ec) {
+  // Without one, all are child processes.
+  std::error_code no_sockets;
+  for (std::filesystem::directory_iterator it(options.socket_dir, no_sockets), end;
+       !no_sockets && it != end; it.increment(no_sockets)) {
+    if (it->path().extension() == ".sock") names.insert(it->path().stem().string());
+  }
+  if (ec && names.empty()) {
     co_return fail(
         Reason::tool_missing,
         fmt::format("plugin directory '{}': {}", options.plugin_dir.string(), ec.message()),
@@ -48,7 +55,7 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
   }
   PluginCatalog catalog;
   for (const std::string& name : names) {
-    auto command = find_plugin(name, options.plugin_dir, options.libexec_dir);
+    auto command = find_plugin(name, options);
     if (!command) {
       catalog.broken.emplace(name, std::move(command).error());
       continue;

@@ -21,8 +21,9 @@ struct PluginCatalog {
 
 PluginSchema to_schema(const protocol::PluginInfo& info);
 
-/// Starts every file in the plugin directory whose name has no leading dot, asks it to describe
-/// itself, and ends it; each within 10 s. A directory that is not there is an error.
+/// Starts every file in the plugin directory whose name has no leading dot, and everything that has
+/// a socket, asks it to describe itself, and ends it; each within 10 s. A directory that is not
+/// there is an error, unless there are sockets.
 boost::asio::awaitable<Result<PluginCatalog>> describe_plugins(
     boost::asio::any_io_executor executor, const AgentOptions& options);
 

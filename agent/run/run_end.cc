@@ -5,6 +5,7 @@
 
 #include "agent/base/files.h"
 #include "agent/base/log.h"
+#include "agent/run/hold_files.h"
 #include "agent/run/run_machine.h"
 
 namespace rad {
@@ -38,6 +39,47 @@ void note_early_ends(RunState& run) {
   }
 }
 
+/// For schedules that follow new backups.
+void remember_backup(RunState& run) {
+  const BackupRef& backup = run.report.backup;
+  if (backup.name.empty()) return;
+  const auto known = run.services.store.record_backup(
+      {run.report.target, backup.name, backup.finished_at, run.services.clock.now()});
+  if (!known) log::warning(known.error().message);
+}
+
+/// Whether there is an instance to hold, whatever the verdict on it.
+bool holds_instance(RunState& run) {
+  if (!run.request.hold || run.request.hold->count() <= 0) return false;
+  if (run.artifact && run.endpoint && !run.cancelled) return true;
+  run.report.findings.push_back({"not_held",
+                                 run.cancelled ? "the run was cancelled, so nothing is held"
+                                               : "the run came to no instance that could be held",
+                                 run.request.target.name});
+  return false;
+}
+
+/// Writes down what a holder needs, before the plugins are forgotten.
+Status order_hold(RunState& run) {
+  const std::string& name = run.request.target.instance->plugin;
+  HoldOrder order;
+  order.run_id = run.report.id;
+  order.target = run.report.target;
+  order.plugin = name;
+  if (const RunPlugin* plugin = run.find(name)) order.options = plugin->options;
+  order.artifact = *run.artifact;
+  order.backup_version = run.report.backup.version;
+  RAD_CHECK(write_hold_order(run.services.options, order));
+  Hold hold;
+  hold.run_id = run.report.id;
+  hold.target = run.report.target;
+  hold.owner = run.report.requested_by;
+  hold.note = run.report.request_note;
+  hold.since = run.services.clock.now();
+  hold.until = *run.report.kept_until;
+  return run.services.store.put_hold(hold);
+}
+
 }  // namespace
 
 asio::awaitable<Status> cleanup_stage(RunState& run) {
@@ -45,7 +87,10 @@ asio::awaitable<Status> cleanup_stage(RunState& run) {
   fill_missing_outcomes(run.report, plan_checks(run.request, run.services.plugins));
   conclude(run.report);
   const bool passed = run.report.verdict == Verdict::pass;
-  const auto keep = passed ? run.request.target.keep.on_pass : run.request.target.keep.on_fail;
+  const bool holding = holds_instance(run);
+  const auto keep = holding  ? *run.request.hold
+                    : passed ? run.request.target.keep.on_pass
+                             : run.request.target.keep.on_fail;
   const bool keeping = keep.count() > 0 && run.artifact.has_value();
   Status first{};
   auto note = [&first](Status status) {
@@ -72,6 +117,7 @@ asio::awaitable<Status> cleanup_stage(RunState& run) {
       run.report.kept_until = run.services.clock.now() + keep;
       run.report.kept_path = run.workspace->scratch().string();
       note(run.workspace->keep(*run.report.kept_until));
+      if (holding) note(order_hold(run));
     } else {
       // What a plugin could not remove itself is removed here; only what then is left counts.
       first = run.workspace->remove();
@@ -98,6 +144,7 @@ asio::awaitable<Status> report_stage(RunState& run) {
   // The run ends in the store only when everybody has been told: after a crash in between, the
   // sweep tells them again, and no reporter records a run twice.
   run.write_record();
+  remember_backup(run);
   Status told_all{};
   for (const auto& reporter : run.services.reporters) {
     Status told = reporter->report(run.report, proved ? *proved : std::optional<TimePoint>{});

@@ -57,12 +57,16 @@ std::vector<RunPlugin> plan_plugins(const RunRequest& request, const PluginSchem
   return plugins;
 }
 
+Result<PluginCommand> find_plugin(const std::string& name, const AgentOptions& options) {
+  return find_plugin(name, options.plugin_dir, options.libexec_dir, options.socket_dir,
+                     options.plugin_user);
+}
+
 asio::awaitable<Status> start_plugin(RunPlugin& plugin, asio::any_io_executor executor,
                                      const AgentOptions& options, Workspace& workspace,
                                      const RunReport& report, const std::string& account,
                                      CallLimits limits) {
-  RAD_CO_TRY(PluginCommand command,
-             find_plugin(plugin.name, options.plugin_dir, options.libexec_dir));
+  RAD_CO_TRY(PluginCommand command, find_plugin(plugin.name, options));
   RAD_CO_TRY(plugin.dirs, workspace.add_plugin(plugin.name));
   RAD_CO_TRY(plugin.process, PluginProcess::start(executor, std::move(command)));
   protocol::InitializeParams params;

@@ -34,6 +34,9 @@ std::vector<RunPlugin> plan_plugins(const RunRequest& request, const PluginSchem
 /// Every check of the target with whether it applies at this depth, in order.
 std::vector<PlannedCheck> plan_checks(const RunRequest& request, const PluginSchemas& schemas);
 
+/// By the directories and sockets of the configuration.
+Result<PluginCommand> find_plugin(const std::string& name, const AgentOptions& options);
+
 /// Starts the process and sends `initialize`.
 boost::asio::awaitable<Status> start_plugin(RunPlugin& plugin,
                                             boost::asio::any_io_executor executor,

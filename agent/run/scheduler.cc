@@ -4,31 +4,28 @@
 
 #include <fmt/format.h>
 
-#include "agent/schedule/due.h"
+#include "agent/base/log.h"
+#include "agent/run/run_history.h"
+#include "agent/run/schedule_view.h"
+#include "agent/run/workspace.h"
+#include "agent/schedule/tick.h"
 
 namespace rad {
+using namespace std::chrono_literals;
 
 namespace {
 
-/// Runs looked at per target: enough for every retry of a slot.
-constexpr std::size_t kHistory = 200;
-
-PastRun to_past(const RunSummary& run) {
-  PastRun past;
-  past.schedule = run.schedule;
-  past.depth = run.depth;
-  past.begun_at = run.created_at;
-  past.ended_at = run.ended_at;
-  past.verdict = run.verdict;
-  past.interrupted = run.reason == Reason::interrupted;
-  return past;
-}
+/// Missed slots that evaluate() may ask for after a clock was set back.
+constexpr auto kMissedNeeded = 60 * 24h;
+/// A wall clock that has moved by so much more than the steady one has been set.
+constexpr auto kJump = 1min;
 
 }  // namespace
 
 class Scheduler::Impl {
  public:
-  Impl(Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+  Impl(Store& store, const Clock& clock)
+      : store_(store), clock_(clock), history_(store), running_since_(clock.now()) {}
 
   Status configure(const Config& config);
   Result<std::vector<PlannedStart>> tick(const SchedulerInput& input);
@@ -37,96 +34,227 @@ class Scheduler::Impl {
   const Clock& clock_;
   std::vector<ScheduleView> views_;
   std::map<std::string, std::string> waits_;
-  TimePoint wake_ = TimePoint::max();
+  std::map<std::string, double> coverage_;
+  TimePoint wake_{};
 
  private:
-  Result<std::vector<DueSchedule>> standings(const Config& config);
-  std::map<std::pair<std::string, std::string>, TimePoint> known_since_;
+  Status read_memories();
+  Status read_world(const SchedulerInput& input);
+  Status write_down(const Tick& tick);
+  Moment look_at_clock();
+  bool nothing_new(const SchedulerInput& input, bool runs_changed, const Moment& moment);
+  TimePoint oldest_run_needed() const;
+  void show(const SchedulerInput& input, const Tick& tick);
+
+  RunHistory history_;
+  Plan plan_;
+  World world_;
+  TimePoint running_since_;
+  bool after_jump_ = false;
+  std::optional<TimePoint> seen_wall_;
+  SteadyPoint seen_steady_{};
+  std::string seen_input_;
 };
 
 Status Scheduler::Impl::configure(const Config& config) {
-  RAD_TRY(const std::vector<ScheduleState> known, store_.list_schedules());
-  for (const ScheduleState& row : known) {
-    if (row.first_seen) known_since_[{row.target, row.schedule}] = *row.first_seen;
+  RAD_TRY(plan_, make_plan(config));
+  RAD_CHECK(read_memories());
+  world_.hindrances.clear();
+  wake_ = {};
+  return history_.load(oldest_run_needed());
+}
+
+TimePoint Scheduler::Impl::oldest_run_needed() const {
+  const TimePoint now = clock_.now();
+  TimePoint oldest = now - 24h;
+  auto look = [&](const PlannedSchedule& schedule) {
+    const auto memory = world_.memories.find({schedule.target, schedule.name});
+    const ScheduleMemory known =
+        memory == world_.memories.end() ? ScheduleMemory{now, {}} : memory->second;
+    oldest = std::min(oldest, oldest_needed(schedule, known, now));
+  };
+  for (const PlannedSchedule& schedule : plan_.schedules) look(schedule);
+  for (const Plan::Rotation& rotation : plan_.rotations) {
+    look(rotation.schedule);
+    oldest =
+        std::min(oldest, coverage_since(rotation.schedule, rotation.config.members.size(), now));
   }
-  for (const TargetConfig& target : config.targets) {
-    for (const ScheduleConfig& schedule : target.schedules) {
-      if (known_since_.count({target.name, schedule.name}) != 0) continue;
-      ScheduleState row;
-      row.target = target.name;
-      row.schedule = schedule.name;
-      row.first_seen = clock_.now();
-      RAD_CHECK(store_.put_schedule(row));
-      known_since_[{target.name, schedule.name}] = *row.first_seen;
-    }
+  return oldest;
+}
+
+Status Scheduler::Impl::read_memories() {
+  world_.memories.clear();
+  world_.missed.clear();
+  world_.cursors.clear();
+  RAD_TRY(const std::vector<ScheduleState> states, store_.list_schedules());
+  for (const ScheduleState& row : states) {
+    if (!row.first_seen) continue;
+    world_.memories[{row.target, row.schedule}] = {*row.first_seen, row.slot_done};
+  }
+  RAD_TRY(const std::vector<MissedSlot> missed,
+          store_.list_missed("", clock_.now() - kMissedNeeded, 100'000));
+  for (const MissedSlot& slot : missed) {
+    world_.missed[{slot.target, slot.schedule}].emplace_back(slot.slot, slot.recorded_at);
+  }
+  RAD_TRY(const std::vector<RotationCursor> cursors, store_.list_rotations());
+  for (const RotationCursor& cursor : cursors) {
+    world_.cursors[cursor.rotation] = {cursor.rotation, cursor.round, cursor.done,
+                                       cursor.last_slot};
   }
   return {};
 }
 
-Result<std::vector<DueSchedule>> Scheduler::Impl::standings(const Config& config) {
-  std::vector<DueSchedule> all;
-  views_.clear();
-  for (const TargetConfig& target : config.targets) {
-    if (target.schedules.empty()) continue;
-    RunFilter filter;
-    filter.target = target.name;
-    filter.limit = kHistory;
-    RAD_TRY(const std::vector<RunSummary> runs, store_.list_summaries(filter));
-    std::vector<PastRun> past;
-    for (const RunSummary& run : runs) past.push_back(to_past(run));
-    for (const ScheduleConfig& schedule : target.schedules) {
-      RAD_TRY(const CronSchedule cron, CronSchedule::make(schedule.cron, schedule.time_zone));
-      const auto since = known_since_.find({target.name, schedule.name});
-      all.push_back({target.name, schedule.name, schedule.depth,
-                     state_of(cron, schedule.name, schedule.depth,
-                              since == known_since_.end() ? clock_.now() : since->second, past,
-                              clock_.now())});
-      const ScheduleStanding& state = all.back().state;
-      ScheduleView view;
-      view.target = target.name;
-      view.schedule = schedule.name;
-      view.depth = schedule.depth;
-      view.when = schedule.cron.text();
-      view.time_zone = schedule.time_zone;
-      view.state = to_string(state.state);
-      view.slot = state.slot;
-      view.next = state.start_at;
-      view.attempts = state.attempts;
-      views_.push_back(std::move(view));
+Moment Scheduler::Impl::look_at_clock() {
+  const TimePoint now = clock_.now();
+  const SteadyPoint steady = clock_.steady_now();
+  if (seen_wall_) {
+    const auto ran = now - *seen_wall_;
+    const auto passed =
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady - seen_steady_);
+    if (ran - passed > kJump) {
+      log::warning(
+          fmt::format("the clock was set forward by {} s",
+                      std::chrono::duration_cast<std::chrono::seconds>(ran - passed).count()));
+      running_since_ = now;
+      after_jump_ = true;
+      world_.hindrances.clear();
+      wake_ = {};
+    } else if (passed - ran > kJump) {
+      log::warning(
+          fmt::format("the clock was set back by {} s",
+                      std::chrono::duration_cast<std::chrono::seconds>(passed - ran).count()));
+      wake_ = {};
+      const Status loaded = history_.load(oldest_run_needed());
+      if (!loaded) log::error(loaded.error().message);
     }
   }
-  return all;
+  seen_wall_ = now;
+  seen_steady_ = steady;
+  return {now, running_since_, after_jump_};
+}
+
+Status Scheduler::Impl::read_world(const SchedulerInput& input) {
+  world_.runs = history_.runs();
+  world_.scratch = history_.scratch();
+  RAD_TRY(world_.pauses, store_.list_pauses());
+  world_.backups.clear();
+  RAD_TRY(const std::vector<KnownBackup> backups, store_.list_backups());
+  for (const KnownBackup& backup : backups) {
+    world_.backups[backup.target].push_back(
+        {backup.name, backup.finished_at.value_or(backup.first_seen), backup.first_seen});
+  }
+  world_.requests.clear();
+  for (const QueuedRequest& request : input.requests) {
+    DueRun run;
+    run.request = request.id;
+    run.target = request.target;
+    run.schedule = request.schedule;
+    run.depth = request.depth;
+    run.priority = request.priority;
+    run.since = request.requested_at;
+    const auto scratch = world_.scratch.find(request.target);
+    if (run.depth == Depth::restore && scratch != world_.scratch.end()) {
+      run.scratch = scratch->second;
+    }
+    world_.requests.push_back(std::move(run));
+  }
+  world_.running = input.running;
+  for (const auto& [id, run] : history_.unfinished()) {
+    const bool ours = std::ranges::any_of(
+        world_.running, [&](const RunningRun& one) { return one.target == run.target; });
+    if (ours || !RunLock::alive(input.config.agent.state_dir, id)) continue;
+    world_.running.push_back({id, run.target, run.schedule, run.depth, run.created_at, 0, 0});
+  }
+  return {};
+}
+
+bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed,
+                                  const Moment& moment) {
+  std::string seen = fmt::format("{}", input.scratch_free.value_or(0) >> 20U);
+  for (const QueuedRequest& request : input.requests) seen += " " + request.id;
+  seen += " |";
+  for (const RunningRun& run : input.running) seen += " " + run.id;
+  const bool same = seen == seen_input_ && !runs_changed && moment.now < wake_;
+  seen_input_ = std::move(seen);
+  return same;
 }
 
 Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& input) {
-  RAD_TRY(std::vector<DueSchedule> all, standings(input.config));
-  wake_ = rad::next_wake(all);
+  const Moment moment = look_at_clock();
+  RAD_TRY(const bool runs_changed, history_.refresh());
+  if (nothing_new(input, runs_changed, moment)) return std::vector<PlannedStart>{};
+  RAD_CHECK(read_world(input));
+  Limits limits;
+  limits.max_runs = static_cast<std::size_t>(input.config.agent.max_concurrent_runs);
+  limits.scratch_free = input.scratch_free.value_or(0);
+  limits.scratch_reserve = input.config.agent.scratch_reserve;
+  const Tick result = rad::tick(plan_, world_, moment, limits);
+  RAD_CHECK(write_down(result));
+  world_.hindrances = result.hindrances;
+  wake_ = result.wake;
+  show(input, result);
+  std::vector<PlannedStart> starts;
+  for (const DueRun& run : result.start) {
+    PlannedStart start{run.target, run.schedule, run.depth, run.slot, std::nullopt};
+    if (!run.request.empty()) start.request = run.request;
+    starts.push_back(std::move(start));
+  }
+  // What is started now is running at the next look.
+  if (!starts.empty()) wake_ = {};
+  return starts;
+}
+
+Status Scheduler::Impl::write_down(const Tick& tick) {
+  const TimePoint now = clock_.now();
+  for (const Ended& ended : tick.ended) {
+    if (ended.slot.answered) continue;
+    MissedSlot slot{ended.key.first,   ended.key.second,
+                    ended.slot.slot,   std::string(to_string(ended.slot.cause)),
+                    ended.slot.detail, now};
+    RAD_TRY(const bool is_new, store_.record_missed(slot));
+    world_.missed[ended.key].emplace_back(slot.slot, now);
+    if (!is_new) continue;
+    log::warning(fmt::format("target {}: schedule {} missed its time ({}): {}", slot.target,
+                             slot.schedule, slot.cause, slot.detail));
+  }
+  for (const RotationProgress& cursor : tick.cursors) {
+    RAD_CHECK(store_.put_rotation({cursor.rotation, cursor.round, cursor.done, cursor.last_slot}));
+    world_.cursors[cursor.rotation] = cursor;
+  }
+  for (const auto& [key, memory] : tick.memories) {
+    ScheduleState row;
+    row.target = key.first;
+    row.schedule = key.second;
+    row.first_seen = memory.known_since;
+    row.slot_done = memory.settled;
+    RAD_CHECK(store_.put_schedule(row));
+    world_.memories[key] = memory;
+  }
+  for (const ScheduleKey& key : tick.forgotten) {
+    RAD_CHECK(store_.remove_schedule(key.first, key.second));
+    world_.memories.erase(key);
+  }
+  return {};
+}
+
+void Scheduler::Impl::show(const SchedulerInput& input, const Tick& tick) {
   waits_.clear();
-  std::vector<PlannedStart> chosen;
-  std::size_t running = input.running;
-  const auto most = static_cast<std::size_t>(input.config.agent.max_concurrent_runs);
-  auto taken = input.busy;
-  auto try_to_start = [&](PlannedStart start) -> std::string {
-    const auto busy = taken.find(start.target);
-    if (busy != taken.end()) return busy->second;
-    if (running >= most) return fmt::format("{} of {} runs are going on", running, most);
-    ++running;
-    taken[start.target] = "a run of the same target";
-    chosen.push_back(std::move(start));
-    return "";
-  };
-  for (const QueuedRequest& request : input.requests) {
-    waits_[request.id] =
-        try_to_start({request.target, request.schedule, request.depth, std::nullopt, request.id});
+  for (const HeldRun& held : tick.waiting) {
+    if (!held.run.request.empty()) waits_[held.run.request] = held.detail;
   }
-  for (const DueSchedule& due : choose_due(std::move(all))) {
-    const std::string why =
-        try_to_start({due.target, due.schedule, due.depth, due.state.slot, std::nullopt});
-    for (ScheduleView& view : views_) {
-      if (view.target == due.target && view.schedule == due.schedule) view.waits_for = why;
-    }
+  views_ = schedule_views(input.config, plan_, world_, tick, clock_.now());
+  coverage_.clear();
+  for (const Plan::Rotation& rotation : plan_.rotations) {
+    const auto cursor = world_.cursors.find(rotation.config.name);
+    const Coverage covered = rad::coverage(
+        rotation.schedule, rotation.config,
+        cursor == world_.cursors.end() ? RotationProgress{} : cursor->second,
+        [this](const std::string& target, Depth depth) {
+          return last_answer(world_, target, depth);
+        },
+        clock_.now());
+    for (const std::string& member : rotation.config.members) coverage_[member] = covered.ratio;
   }
-  return chosen;
 }
 
 Scheduler::Scheduler(Store& store, const Clock& clock)
@@ -138,6 +266,9 @@ Status Scheduler::configure(const Config& config) {
 Result<std::vector<PlannedStart>> Scheduler::tick(const SchedulerInput& input) {
   return impl_->tick(input);
 }
+void Scheduler::look_again() noexcept {
+  impl_->wake_ = {};
+}
 const std::vector<ScheduleView>& Scheduler::views() const noexcept {
   return impl_->views_;
 }
@@ -148,8 +279,8 @@ std::string Scheduler::waits_for(const std::string& request_id) const {
 TimePoint Scheduler::next_wake() const noexcept {
   return impl_->wake_;
 }
-std::map<std::string, double> Scheduler::coverage() const {
-  return {};
+const std::map<std::string, double>& Scheduler::coverage() const noexcept {
+  return impl_->coverage_;
 }
 
 }  // namespace rad

@@ -13,6 +13,7 @@
 #include "agent/config/config.h"
 #include "agent/model/operations.h"
 #include "agent/run/daemon_views.h"
+#include "agent/schedule/choose.h"
 #include "agent/store/store.h"
 
 namespace rad {
@@ -30,9 +31,7 @@ struct PlannedStart {
 struct SchedulerInput {
   const Config& config;
   const std::vector<QueuedRequest>& requests;
-  /// Targets that are being tested, here or by another process, with what to say about it.
-  const std::map<std::string, std::string>& busy;
-  std::size_t running = 0;  ///< runs of this process
+  std::vector<RunningRun> running;  ///< runs of this process
   std::optional<std::uint64_t> scratch_free;
 };
 
@@ -55,10 +54,13 @@ class Scheduler {
   const std::vector<ScheduleView>& views() const noexcept;
   /// Why a request does not run yet, as of the last tick; "" if nothing holds it.
   std::string waits_for(const std::string& request_id) const;
+  /// The next tick looks at everything, whatever time it is: after a pause or the like.
+  void look_again() noexcept;
   /// When something becomes due that is not due yet.
   TimePoint next_wake() const noexcept;
-  /// Share of the members of rotations that the current round has proved, by target's rotation.
-  std::map<std::string, double> coverage() const;
+  /// By target that is a member of a rotation: share of the rotation's members that are known to
+  /// be good or bad, see rad::coverage().
+  const std::map<std::string, double>& coverage() const noexcept;
 
  private:
   class Impl;

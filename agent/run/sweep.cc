@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/base/files.h"
+#include "agent/run/hold_files.h"
 #include "agent/run/run_machine.h"
 #include "agent/run/workspace.h"
 
@@ -12,11 +13,12 @@ namespace rad {
 namespace {
 
 /// Removes everything of one run. \return the first thing that could not be removed.
-Status remove_all(Store& store, const std::string& run_id, std::vector<std::string>& removed) {
+Status remove_all(const AgentOptions& options, Store& store, const std::string& run_id,
+                  std::vector<std::string>& removed) {
   RAD_TRY(const std::vector<LedgerEntry> entries, store.ledger(run_id));
   Status first{};
   for (const LedgerEntry& entry : entries) {
-    Status status = remove_ledger_entry(store, entry);
+    Status status = remove_ledger_entry(store, entry, remover_of(options));
     if (status) {
       removed.push_back(entry.path);
     } else if (first) {
@@ -46,11 +48,15 @@ void set_cleanup(RunReport& report, const Status& cleaned) {
   report.kept_until.reset();
 }
 
-void end_interrupted(RunReport report, Store& store, const Clock& clock,
-                     const std::vector<std::unique_ptr<Reporter>>& reporters, SweepResult& result) {
+void end_interrupted(RunReport report, const AgentOptions& options, Store& store,
+                     const Clock& clock, const std::vector<std::unique_ptr<Reporter>>& reporters,
+                     SweepResult& result) {
   const auto proved = store.last_pass(report.target, report.depth);
-  const Status cleaned = remove_all(store, report.id, result.removed);
+  const Status cleaned = remove_all(options, store, report.id, result.removed);
   if (!cleaned) result.problems.push_back(cleaned.error().message);
+  // A hold that it had ordered already has nothing to hold any more.
+  forget_hold(options, report.id);
+  (void)store.remove_hold(report.id);
   mark_interrupted(report, clock.now());
   set_cleanup(report, cleaned);
   for (const auto& reporter : reporters) {
@@ -66,17 +72,39 @@ void end_interrupted(RunReport report, Store& store, const Clock& clock,
 }
 
 /// A run that ended and still has something on the host.
-void clean_ended(const std::string& run_id, Store& store, SweepResult& result) {
-  const Status cleaned = remove_all(store, run_id, result.removed);
-  if (!cleaned) result.problems.push_back(cleaned.error().message);
+Status clean_ended(const AgentOptions& options, const std::string& run_id, Store& store,
+                   std::vector<std::string>& removed) {
+  Status first = remove_all(options, store, run_id, removed);
   auto run = store.load_run(run_id);
-  if (!run || !*run || !(*run)->ended_at) return;
-  set_cleanup(**run, cleaned);
-  const Status written = store.end_run(**run);
-  if (!written) result.problems.push_back(written.error().message);
+  if (run && *run && (*run)->ended_at) {
+    set_cleanup(**run, first);
+    const Status written = store.end_run(**run);
+    if (!written && first) first = written.error();
+  }
+  if (!first) return first;
+  forget_hold(options, run_id);
+  return store.remove_hold(run_id);
+}
+
+/// What a dead holder left beside the data that is still kept: directories for sockets.
+void clean_kept(const AgentOptions& options, const std::string& run_id, Store& store,
+                SweepResult& result) {
+  const auto entries = store.ledger(run_id);
+  if (!entries) return;
+  for (const LedgerEntry& entry : *entries) {
+    if (entry.kind == LedgerKind::kept) continue;
+    const Status status = remove_ledger_entry(store, entry, remover_of(options));
+    if (!status) result.problems.push_back(status.error().message);
+    if (status) result.removed.push_back(entry.path);
+  }
 }
 
 }  // namespace
+
+Status remove_ended(const AgentOptions& options, Store& store, const std::string& run_id) {
+  std::vector<std::string> removed;
+  return clean_ended(options, run_id, store, removed);
+}
 
 SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
                   const std::vector<std::unique_ptr<Reporter>>& reporters) {
@@ -98,7 +126,7 @@ SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
   for (RunReport& report : *unfinished) {
     if (RunLock::alive(options.state_dir, report.id)) continue;
     RunLock::forget(options.state_dir, report.id);
-    end_interrupted(std::move(report), store, clock, reporters, result);
+    end_interrupted(std::move(report), options, store, clock, reporters, result);
   }
   const auto entries = store.ledger();
   if (!entries) {
@@ -106,12 +134,23 @@ SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
     return result;
   }
   std::set<std::string> left;
+  std::set<std::string> kept;
   for (const LedgerEntry& entry : *entries) {
     const bool still_kept =
         entry.kind == LedgerKind::kept && entry.keep_until && *entry.keep_until > clock.now();
-    if (!still_kept && !RunLock::alive(options.state_dir, entry.run_id)) left.insert(entry.run_id);
+    (still_kept ? kept : left).insert(entry.run_id);
   }
-  for (const std::string& run_id : left) clean_ended(run_id, store, result);
+  for (const std::string& run_id : left) {
+    // Whoever has the lock, a run or a holder, sees to it itself.
+    const auto lock = RunLock::take_run(options.state_dir, run_id);
+    if (!lock) continue;
+    if (kept.contains(run_id)) {
+      clean_kept(options, run_id, store, result);
+      continue;
+    }
+    const Status cleaned = clean_ended(options, run_id, store, result.removed);
+    if (!cleaned) result.problems.push_back(cleaned.error().message);
+  }
   return result;
 }
 

@@ -24,4 +24,9 @@ struct SweepResult {
 SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
                   const std::vector<std::unique_ptr<Reporter>>& reporters);
 
+/// Removes everything that a run that has ended left or kept, its hold included, and puts the
+/// result into its record. For whoever holds the run's lock. \return the first thing that could not
+/// be removed: then the hold stays, as lost.
+Status remove_ended(const AgentOptions& options, Store& store, const std::string& run_id);
+
 }  // namespace rad

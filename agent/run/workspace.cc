@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "agent/base/files.h"
+#include "agent/plugin_host/plugin_socket.h"
 
 namespace rad {
 namespace fs = std::filesystem;
 
 namespace {
+
+/// The event loop stands still meanwhile; what takes longer is found done by the next sweep.
+constexpr std::chrono::seconds kRemoverLimit(20);
 
 fs::path lock_dir(const fs::path& state_dir) {
   return state_dir / "locks";
@@ -46,7 +50,42 @@ Status make_parents(const fs::path& path, mode_t mode) {
   return make_dir(path, mode);
 }
 
+/// Gives a directory to the plugins' account, as far as the agent may.
+Status hand_over(const fs::path& path, const Account& account) {
+  if (::geteuid() == 0) {
+    if (::chown(path.c_str(), account.uid, account.gid) == 0) return {};
+    return system_error("change the owner of", path, errno);
+  }
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), account.gid) != 0) {
+    Error error = system_error("change the group of", path, errno);
+    error.hint = fmt::format("the agent's user must be in the group of '{0}': usermod -aG {0} USER",
+                             account.name);
+    return error;
+  }
+  if (::chmod(path.c_str(), 0770) != 0) return system_error("change the mode of", path, errno);
+  return {};
+}
+
+/// Removes a run's directory, with the plugins' directories below it.
+Status remove_directory(const fs::path& path, const Remover& remover) {
+  Status removed = remove_tree(path);
+  if (removed || remover.socket.empty()) return removed;
+  std::error_code ec;
+  for (fs::directory_iterator it(path, ec), end; !ec && it != end; it.increment(ec)) {
+    if (!it->is_directory() || it->is_symlink()) continue;
+    RAD_CHECK(empty_as_plugin_user(remover.socket, it->path(), remover.plugin_user, kRemoverLimit));
+  }
+  return remove_tree(path);
+}
+
 }  // namespace
+
+Remover remover_of(const AgentOptions& options) {
+  const fs::path socket = options.runtime_dir / "remove.sock";
+  std::error_code ec;
+  if (::geteuid() == 0 || options.socket_dir.empty() || !fs::is_socket(socket, ec)) return {};
+  return {socket, options.plugin_user};
+}
 
 Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& target,
                               const std::string& run_id) {
@@ -67,6 +106,14 @@ Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& targ
       ::pwrite(lock.target_.get(), run_id.data(), run_id.size(), 0) < 0) {
     return system_error("write", target_file, errno);
   }
+  lock.run_file_ = run_lock_path(state_dir, run_id);
+  RAD_TRY(lock.run_, lock_file(lock.run_file_));
+  return lock;
+}
+
+Result<RunLock> RunLock::take_run(const fs::path& state_dir, const std::string& run_id) {
+  RAD_CHECK(make_parents(lock_dir(state_dir), 0700));
+  RunLock lock;
   lock.run_file_ = run_lock_path(state_dir, run_id);
   RAD_TRY(lock.run_, lock_file(lock.run_file_));
   return lock;
@@ -93,15 +140,19 @@ Workspace::Workspace(const AgentOptions& options, std::optional<Account> account
     : scratch_root_(options.scratch_dir),
       runtime_root_(options.runtime_dir),
       account_(std::move(account)),
+      remover_(remover_of(options)),
       store_(store),
       run_id_(std::move(run_id)),
       scratch_(scratch_root_ / run_id_) {}
 
 Status Workspace::make(const fs::path& directory, LedgerKind kind) {
   RAD_CHECK(store_.ledger_add({run_id_, kind, directory.string(), run_id_, std::nullopt}));
-  // Plugins of another account pass through, but cannot list.
-  if (::mkdir(directory.c_str(), account_ ? 0711 : 0700) != 0) {
+  if (::mkdir(directory.c_str(), 0700) != 0) {
     return system_error("make directory", directory, errno);
+  }
+  // Plugins of another account pass through, but cannot list.
+  if (account_ && ::chmod(directory.c_str(), 0711) != 0) {
+    return system_error("change the mode of", directory, errno);
   }
   return write_file_atomic(directory / kMarkerName, run_id_, 0600);
 }
@@ -119,9 +170,7 @@ Result<PluginDirs> Workspace::add_plugin(const std::string& plugin) {
   const PluginDirs dirs{scratch_ / plugin, short_dir / "p"};
   for (const fs::path& path : {dirs.scratch, dirs.runtime}) {
     RAD_CHECK(make_dir(path, 0700));
-    if (account_ && ::chown(path.c_str(), account_->uid, account_->gid) != 0) {
-      return system_error("change the owner of", path, errno);
-    }
+    if (account_) RAD_CHECK(hand_over(path, *account_));
   }
   return dirs;
 }
@@ -130,7 +179,7 @@ Result<std::uint64_t> Workspace::scratch_free() const {
   return free_bytes(scratch_root_);
 }
 
-Status remove_ledger_entry(Store& store, const LedgerEntry& entry) {
+Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover) {
   const fs::path path(entry.path);
   std::error_code ec;
   if (fs::exists(fs::symlink_status(path, ec))) {
@@ -142,7 +191,7 @@ Status remove_ledger_entry(Store& store, const LedgerEntry& entry) {
                               entry.path, entry.run_id),
                   "look at it and remove it by hand", entry.path);
     }
-    RAD_CHECK(remove_tree(path));
+    RAD_CHECK(remove_directory(path, remover));
   }
   return store.ledger_remove(entry.run_id, entry.path);
 }
@@ -151,7 +200,7 @@ Status Workspace::remove() {
   RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
   Status first{};
   for (const LedgerEntry& entry : entries) {
-    Status removed = remove_ledger_entry(store_, entry);
+    Status removed = remove_ledger_entry(store_, entry, remover_);
     if (!removed && first) first = std::move(removed);
   }
   return first;
@@ -161,7 +210,7 @@ Status Workspace::keep(TimePoint until) {
   RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
   for (const LedgerEntry& entry : entries) {
     if (entry.kind == LedgerKind::runtime_dir) {
-      RAD_CHECK(remove_ledger_entry(store_, entry));
+      RAD_CHECK(remove_ledger_entry(store_, entry, remover_));
     } else {
       RAD_CHECK(store_.ledger_add({run_id_, LedgerKind::kept, entry.path, entry.marker, until}));
     }

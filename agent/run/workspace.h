@@ -15,6 +15,14 @@
 
 namespace rad {
 
+/// Who removes what belongs to the plugins' user when the agent is not root: rad-remove behind a
+/// socket. "": nobody, the agent itself owns all there is.
+struct Remover {
+  std::filesystem::path socket;
+  std::string plugin_user;
+};
+Remover remover_of(const AgentOptions& options);
+
 /// Name of the marker file in every directory that a run makes; it holds the run's id.
 inline constexpr const char* kMarkerName = ".rad-run";
 
@@ -25,6 +33,10 @@ class RunLock {
   /// \return target_busy, naming the run that holds the target.
   static Result<RunLock> take(const std::filesystem::path& state_dir, const std::string& target,
                               const std::string& run_id);
+  /// Only the run's own, for what goes on with a run that has ended: its target may be tested again
+  /// meanwhile. \return target_busy while somebody, this process included, has it.
+  static Result<RunLock> take_run(const std::filesystem::path& state_dir,
+                                  const std::string& run_id);
   /// Whether a process holds the lock of this run.
   static bool alive(const std::filesystem::path& state_dir, const std::string& run_id);
   /// Removes the lock file that a killed run left. Only for a run that is not alive.
@@ -50,13 +62,15 @@ struct PluginDirs {
 /// sweep does it, and after a run finish() says what it could not remove.
 class Workspace {
  public:
-  /// `account`: who gets the directories, when the agent is root. `store` must outlive it.
+  /// `account`: of the plugins, when it is not the agent's own. As root the agent gives them their
+  /// directories; else they get them by their group, in which the agent then has to be. `store`
+  /// must outlive it.
   Workspace(const AgentOptions& options, std::optional<Account> account, Store& store,
             std::string run_id);
 
   /// Makes the run's scratch directory. \return scratch_full, access_denied or host_unfit.
   Status create();
-  /// Makes both directories of a plugin, owned by the account, 0700.
+  /// Makes both directories of a plugin: 0700 and the account's, or 0770 and its group's.
   Result<PluginDirs> add_plugin(const std::string& plugin);
   const std::filesystem::path& scratch() const noexcept { return scratch_; }
   /// Free bytes where restored data would go.
@@ -73,13 +87,15 @@ class Workspace {
   std::filesystem::path scratch_root_;
   std::filesystem::path runtime_root_;
   std::optional<Account> account_;
+  Remover remover_;
   Store& store_;
   std::string run_id_;
   std::filesystem::path scratch_;
 };
 
 /// Removes what the entry names if its marker holds the run's id, or if it is an empty directory (a
-/// crash came between making it and marking it). What is not ours is left and said.
-Status remove_ledger_entry(Store& store, const LedgerEntry& entry);
+/// crash came between making it and marking it). What is not ours is left and said. What the agent
+/// may not remove itself is left to the remover, which gets 20 s for each directory of a plugin.
+Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover = {});
 
 }  // namespace rad

@@ -50,6 +50,8 @@ RunReport full_report() {
   report.depth = Depth::verify;
   report.requested_by = "maria";
   report.request_note = "before the upgrade";
+  report.requested_backup = "base_000000010000000000000004_00000040";
+  report.requested_recover_to = "2026-11-01T00:00:00Z";
   report.host = "restore1";
   report.agent_version = "0.1.0";
   report.created_at = TimePoint(milliseconds(1795200291715));

@@ -1,0 +1,83 @@
+#include "agent/run/run_history.h"
+
+#include <algorithm>
+
+namespace rad {
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Runs that begin while the store is being read stand in it a little later than they say.
+constexpr auto kSlack = 1min;
+
+PastRun to_past(const RunSummary& run) {
+  PastRun past;
+  past.schedule = run.schedule;
+  past.depth = run.depth;
+  past.begun_at = run.created_at;
+  past.ended_at = run.ended_at;
+  if (run.ended_at) past.verdict = run.verdict;
+  past.interrupted = run.reason == Reason::interrupted;
+  past.id = run.id;
+  past.target = run.target;
+  past.backup = run.backup;
+  past.reason = run.reason;
+  return past;
+}
+
+}  // namespace
+
+Status RunHistory::load(TimePoint since) {
+  runs_.clear();
+  unfinished_.clear();
+  scratch_.clear();
+  since_ = since;
+  RAD_TRY(const std::vector<LatestRun> latest, store_.latest_runs());
+  for (const LatestRun& row : latest) {
+    if (row.report.bytes_restored != 0) {
+      scratch_[row.report.target] = row.report.bytes_restored;
+    }
+  }
+  RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
+  for (const RunSummary& run : runs) RAD_CHECK(take(run));
+  if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
+  return {};
+}
+
+Result<bool> RunHistory::refresh() {
+  TimePoint since = since_;
+  for (const auto& [id, run] : unfinished_) since = std::min(since, run.created_at);
+  RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
+  bool changed = false;
+  for (const RunSummary& run : runs) {
+    const std::vector<PastRun>& known = runs_[run.target];
+    const auto same = std::ranges::find(known, run.id, &PastRun::id);
+    if (same != known.end() && same->ended_at == run.ended_at) continue;
+    RAD_CHECK(take(run));
+    changed = true;
+  }
+  if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
+  return changed;
+}
+
+Result<bool> RunHistory::answers_schedules(const RunSummary& run) {
+  if (run.schedule != "manual" || !run.ended_at) return true;
+  RAD_TRY(const auto report, store_.load_run(run.id));
+  return !report || (report->requested_backup.empty() && report->requested_recover_to.empty());
+}
+
+Status RunHistory::take(const RunSummary& run) {
+  std::vector<PastRun>& known = runs_[run.target];
+  std::erase_if(known, [&](const PastRun& one) { return one.id == run.id; });
+  if (run.ended_at) {
+    unfinished_.erase(run.id);
+  } else {
+    unfinished_[run.id] = run;
+  }
+  if (run.bytes_restored != 0) scratch_[run.target] = run.bytes_restored;
+  RAD_TRY(const bool counts, answers_schedules(run));
+  if (counts) known.push_back(to_past(run));
+  return {};
+}
+
+}  // namespace rad
