@@ -66,6 +66,7 @@ asio::awaitable<void> stop_on_signal(asio::signal_set& signals, Holder& holder) 
 }
 
 Status hold(const Config& config, const std::string& run_id) {
+  RAD_CHECK(prepare_state(config.agent));
   RAD_TRY(Store store, Store::open(config.agent.state_dir / "rad.db"));
   const SystemClock clock;
   asio::io_context context{1};
