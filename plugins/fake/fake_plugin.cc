@@ -169,6 +169,30 @@ Result<protocol::StartResult> FakePlugin::start(const Artifact& artifact, sdk::C
   });
 }
 
+Result<protocol::BackupsResult> FakePlugin::backups(sdk::Context& context) {
+  return play<protocol::BackupsResult>("backups", context,
+                                       [&]() -> Result<protocol::BackupsResult> {
+                                         protocol::ListedBackup backup;
+                                         backup.name = "fake_backup";
+                                         backup.finished_at = SystemClock().now();
+                                         backup.stored_bytes = size_;
+                                         backup.version = "1";
+                                         backup.complete = true;
+                                         protocol::BackupsResult result;
+                                         result.backups = {backup};
+                                         return result;
+                                       });
+}
+
+Result<protocol::StartResult> FakePlugin::hold(const Artifact& artifact, sdk::Context& context) {
+  return play<protocol::StartResult>("hold", context, [&]() -> Result<protocol::StartResult> {
+    protocol::StartResult result;
+    result.endpoint.kind = "directory";
+    result.endpoint.properties["path"] = artifact.path;
+    return result;
+  });
+}
+
 CheckOutcome FakePlugin::answer(const protocol::CheckSpec& spec,
                                 const std::optional<Endpoint>& endpoint) const {
   CheckOutcome outcome;

@@ -23,6 +23,8 @@ class FakePlugin final : public sdk::Plugin {
   Result<protocol::ReadResult> verify(sdk::Context& context) override;
   Result<protocol::RestoreResult> restore(sdk::Context& context) override;
   Result<protocol::StartResult> start(const Artifact& artifact, sdk::Context& context) override;
+  Result<protocol::BackupsResult> backups(sdk::Context& context) override;
+  Result<protocol::StartResult> hold(const Artifact& artifact, sdk::Context& context) override;
   Result<protocol::CheckResult> check(const protocol::CheckParams& params,
                                       sdk::Context& context) override;
   Result<protocol::DiagnoseResult> diagnose(const protocol::DiagnoseParams& params,

@@ -15,8 +15,9 @@ namespace {
 
 namespace bj = boost::json;
 
-const std::vector<std::string> kMethods{"initialize", "preflight", "inspect",  "verify",  "restore",
-                                        "start",      "check",     "diagnose", "cleanup", "gc"};
+const std::vector<std::string> kMethods{"initialize", "preflight", "inspect", "verify",
+                                        "restore",    "start",     "check",   "diagnose",
+                                        "cleanup",    "gc",        "backups", "hold"};
 const std::vector<std::string> kActKeys{"log",    "stderr",    "stdout", "line_bytes", "files",
                                         "daemon", "progress",  "delay",  "hang",       "flood",
                                         "crash",  "exit_code", "error",  "result"};

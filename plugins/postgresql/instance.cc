@@ -263,6 +263,7 @@ Endpoint Instance::endpoint() const {
   endpoint.properties["port"] = address_.port;
   endpoint.properties["user"] = address_.user;
   endpoint.properties["major"] = address_.major;
+  if (!database_.empty()) endpoint.properties["database"] = database_;
   endpoint.properties["pid"] = server_ ? server_->pid() : 0;
   return endpoint;
 }

@@ -14,6 +14,7 @@
 #include "plugins/postgresql/connection.h"
 #include "plugins/postgresql/control_data.h"
 #include "plugins/postgresql/data_directory.h"
+#include "plugins/postgresql/reader_role.h"
 #include "plugins/postgresql/recovery_end.h"
 #include "plugins/postgresql/server.h"
 #include "plugins/postgresql/server_config.h"
@@ -35,6 +36,12 @@ class Instance {
   /// are taken. No limit of its own; ends soon after a stop is requested, and then nothing runs.
   static Result<std::unique_ptr<Instance>> start(DataDirectory data, InstanceOptions options,
                                                  sdk::Context& context);
+  /// The same for people: of a directory that an earlier instance has recovered, without recovery.
+  /// It is a standby of nobody, so that not one user can write; only the reader made for it is let
+  /// in, and everybody who gets through the runtime directory may be that reader.
+  /// \return as start()
+  static Result<std::unique_ptr<Instance>> hold(DataDirectory data, InstanceOptions options,
+                                                sdk::Context& context);
   ~Instance();
 
   const DataDirectory& data() const noexcept { return data_; }
@@ -69,6 +76,7 @@ class Instance {
   void report_replay(sdk::Context& context);
   Status read_recovery_end();
   Status find_superuser(sdk::Context& context);
+  Status prepare_holding(const Reader& reader);
   Status find_superuser_alone(sdk::Context& context);
   Result<bool> try_superuser(const std::string& user, const std::string& database,
                              sdk::Context& context);
@@ -80,6 +88,7 @@ class Instance {
   ServerFiles files_;
   ServerAddress address_;
   RecoveryEnd recovery_;
+  std::string database_;  ///< of a held instance: where the data is
   std::vector<Finding> findings_;
   std::optional<Server> server_;
   std::optional<ExitStatus> end_;

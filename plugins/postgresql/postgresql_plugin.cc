@@ -159,6 +159,17 @@ Result<protocol::StartResult> PostgresqlPlugin::start(const Artifact& artifact,
   return result;
 }
 
+Result<protocol::StartResult> PostgresqlPlugin::hold(const Artifact& artifact,
+                                                     sdk::Context& context) {
+  if (instance_) return fail(Reason::plugin_protocol, "the instance has been started before");
+  RAD_TRY(DataDirectory data, data_directory_from(artifact));
+  RAD_TRY(instance_, Instance::hold(std::move(data), options_, context));
+  protocol::StartResult result;
+  result.endpoint = instance_->endpoint();
+  result.findings = instance_->findings();
+  return result;
+}
+
 Status PostgresqlPlugin::use_endpoint(const std::optional<Endpoint>& endpoint) {
   if (reader_) return {};
   if (!endpoint) return fail(Reason::plugin_protocol, "there is no endpoint to check");

@@ -24,6 +24,7 @@ class PostgresqlPlugin final : public sdk::Plugin {
   Status initialize(const protocol::InitializeParams& params, sdk::Context& context) override;
   Result<protocol::PreflightResult> preflight(sdk::Context& context) override;
   Result<protocol::StartResult> start(const Artifact& artifact, sdk::Context& context) override;
+  Result<protocol::StartResult> hold(const Artifact& artifact, sdk::Context& context) override;
   Result<protocol::CheckResult> check(const protocol::CheckParams& params,
                                       sdk::Context& context) override;
   Result<protocol::CleanupResult> cleanup(sdk::Context& context) override;

@@ -171,6 +171,25 @@ std::string server_conf(const DataDirectory& data, const ControlData& control,
   return conf.take();
 }
 
+std::string holding_conf(int major) {
+  Conf conf;
+  conf.set("hot_standby", "on");
+  conf.set("unix_socket_permissions", "0777");
+  conf.set("default_transaction_read_only", "on");
+  conf.set("statement_timeout", std::uint64_t{0});
+  conf.set("log_connections", "on");
+  conf.set("log_disconnections", "on");
+  conf.set("log_statement", "all");
+  conf.set("log_line_prefix", "%m [%p] %u@%d %a ");
+  // Values that travel beside a statement are nobody's business, not even the log's.
+  if (major >= 13) conf.set("log_parameter_max_length", std::uint64_t{0});
+  return conf.take();
+}
+
+std::string holding_hba_conf(const std::string& reader) {
+  return fmt::format("local all {} trust\n", list_quote(reader));
+}
+
 std::string hba_conf() {
   return "local all all trust\n";
 }

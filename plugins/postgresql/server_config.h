@@ -30,11 +30,18 @@ struct ServerSettings {
 std::string server_conf(const DataDirectory& data, const ControlData& control,
                         const ServerSettings& settings);
 
+/// What a held instance has after server_conf(): a standby without a primary, so that nothing can
+/// be written; whoever reaches its socket may connect; who connects and what is asked goes to the
+/// log.
+std::string holding_conf(int major);
+
 /// Recovery settings: part of postgresql.conf from PostgreSQL 12 on, recovery.conf before.
 std::string recovery_conf(const DataDirectory& data);
 
 /// pg_hba.conf: the socket's directory is 0700, which is the gate.
 std::string hba_conf();
+/// pg_hba.conf of a held instance: nobody but the reader, the superuser included.
+std::string holding_hba_conf(const std::string& reader);
 
 /// A value between single quotes as postgresql.conf wants it.
 std::string conf_quote(std::string_view value);

@@ -13,6 +13,7 @@
 #include "agent/base/text.h"
 #include "plugins/sdk/account.h"
 #include "plugins/wal_e/artifact.h"
+#include "plugins/wal_e/backup_list.h"
 #include "plugins/wal_e/checks.h"
 #include "plugins/wal_e/wal_validate.h"
 
@@ -208,6 +209,19 @@ Result<protocol::RestoreResult> WalEPlugin::restore(sdk::Context& context) {
   result.bytes_restored = evidence_.read->content.written_bytes;
   result.findings = evidence_.read->findings;
   result.findings.insert(result.findings.end(), made.findings.begin(), made.findings.end());
+  return result;
+}
+
+Result<protocol::BackupsResult> WalEPlugin::backups(sdk::Context&) {
+  auto objects = storage_->list(kBackupsPrefix);
+  if (!objects) {
+    Error error = std::move(objects).error();
+    // A root that is not there says nothing of the backups: a mount may be missing.
+    if (error.reason == Reason::missing_object) error.reason = Reason::storage_unreachable;
+    return error;
+  }
+  protocol::BackupsResult result;
+  result.backups = list_backups(arrange(*objects, {}));
   return result;
 }
 

@@ -30,6 +30,7 @@ class WalEPlugin final : public sdk::Plugin {
   Result<protocol::ReadResult> inspect(sdk::Context& context) override;
   Result<protocol::ReadResult> verify(sdk::Context& context) override;
   Result<protocol::RestoreResult> restore(sdk::Context& context) override;
+  Result<protocol::BackupsResult> backups(sdk::Context& context) override;
   Result<protocol::CheckResult> check(const protocol::CheckParams& params,
                                       sdk::Context& context) override;
   Result<protocol::DiagnoseResult> diagnose(const protocol::DiagnoseParams& params,
