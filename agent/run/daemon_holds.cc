@@ -39,14 +39,16 @@ Result<std::string> Daemon::Impl::open_hold(const Caller& caller, const std::str
 
 boost::asio::awaitable<Result<boost::json::value>> Daemon::Impl::backups(const std::string& name) {
   auto self = shared_from_this();
-  const TargetConfig* target = config().find_target(name);
+  const std::shared_ptr<const RunContext> context = context_;  // a reload must not take it away
+  const Config& config = context->generation->config;
+  const TargetConfig* target = config.find_target(name);
   if (target == nullptr) {
     co_return fail(Reason::config_invalid, fmt::format("there is no target '{}'", name),
                    "radctl target list shows them");
   }
   protocol::BackupsResult result;
   RAD_CO_TRY(result.backups,
-             co_await list_backups(executor_, config().agent, *target, store_, clock_));
+             co_await list_backups(executor_, config.agent, *target, store_, clock_));
   co_return protocol::to_json(result)["backups"];
 }
 

@@ -34,8 +34,8 @@ asio::awaitable<Result<std::vector<protocol::ListedBackup>>> ask(
 }  // namespace
 
 asio::awaitable<Result<std::vector<protocol::ListedBackup>>> list_backups(
-    asio::any_io_executor executor, AgentOptions options, TargetConfig target, Store& store,
-    const Clock& clock) {
+    asio::any_io_executor executor, const AgentOptions& options, const TargetConfig& target,
+    Store& store, const Clock& clock) {
   RunReport report;
   report.id = make_run_id(clock.now());
   report.target = target.name;
@@ -48,9 +48,12 @@ asio::awaitable<Result<std::vector<protocol::ListedBackup>>> list_backups(
   RunPlugin plugin;
   plugin.name = target.restore.plugin;
   plugin.options = target.restore.options.values;
-  Status made = workspace.create();
-  auto listed = made ? co_await ask(plugin, executor, options, workspace, report, account_name)
-                     : Result<std::vector<protocol::ListedBackup>>(made.error());
+  Result<std::vector<protocol::ListedBackup>> listed = fail(Reason::internal_error, "not asked");
+  if (Status made = workspace.create(); made) {
+    listed = co_await ask(plugin, executor, options, workspace, report, account_name);
+  } else {
+    listed = std::move(made).error();
+  }
   if (plugin.process) {
     if (plugin.initialized && plugin.process->alive()) {
       (void)co_await plugin.process->ask<protocol::CleanupResult>("cleanup", {}, kLimits);

@@ -15,10 +15,10 @@
 namespace rad {
 
 /// Starts the target's restore plugin alone, in directories that are removed again, asks it and
-/// ends it; a minute at most for its answer. Everything is copied or outlives the call, but `store`
-/// and `clock`, which must. \return config_invalid when the plugin cannot list; the plugin's error.
+/// ends it; a minute at most for its answer. Everything outlives the call.
+/// \return config_invalid when the plugin cannot list; the plugin's error.
 boost::asio::awaitable<Result<std::vector<protocol::ListedBackup>>> list_backups(
-    boost::asio::any_io_executor executor, AgentOptions options, TargetConfig target, Store& store,
-    const Clock& clock);
+    boost::asio::any_io_executor executor, const AgentOptions& options, const TargetConfig& target,
+    Store& store, const Clock& clock);
 
 }  // namespace rad
