@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/cli/command_line/completion.h"
 #include "agent/cli/command_line/help.h"
 #include "agent/cli/command_line/parse.h"
@@ -22,6 +23,8 @@
 namespace {
 
 using namespace rad;
+
+constexpr std::chrono::hours kLongestHold{30 * 24};
 
 std::string user_name() {
   if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') return sudo;
@@ -76,6 +79,16 @@ int run(const cli::CommonOptions& common, const cli::Parsed& parsed) {
   options.note = parsed.text("--reason");
   options.format = parsed.text("--format");
   options.if_busy = parsed.text("--if-busy");
+  if (parsed.has("--hold")) {
+    const auto hold = parse_duration(parsed.text("--hold"));
+    if (!hold || hold->count() <= 0 || *hold > kLongestHold) {
+      cli::print_problem(
+          fmt::format("--hold '{}' is no duration of up to 30d", parsed.text("--hold")),
+          "for example 90m, 4h or 2d");
+      return cli::kUsage;
+    }
+    options.hold = *hold;
+  }
   options.quiet = parsed.has("--quiet");
   cli::CommonOptions chosen = common;
   if (options.format == "json") chosen.json = true;
@@ -88,6 +101,9 @@ int dispatch(cli::CommonOptions common, const cli::Parsed& parsed) {
   const std::string_view path = parsed.command->path;
   if (path == "run") return run(common, parsed);
   if (path == "serve") return serve(common);
+  if (path == "hold") {
+    return cli::hold_command(common, {parsed.text("RUN"), parsed.has("--detach")});
+  }
   if (path == "check-config") return cli::check_config_command(common, !parsed.has("--no-plugins"));
   if (path == "explain") return cli::explain_command(common, parsed.text("KEY"));
   if (path == "help") return help(parsed);
