@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kAcceptPause{100};
+constexpr int kAcceptBatch = 64;
 constexpr milliseconds kLingerTime{1000};
 constexpr std::size_t kLingerBytes = 256U << 10U;
 constexpr std::size_t kReadBytes = 4096;
@@ -262,10 +263,19 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 };
 
 asio::awaitable<void> HttpServer::Impl::accept_clients() {
+  auto& acceptor = listener.acceptor();
   while (!stopped) {
-    auto [failed, socket] = co_await listener.acceptor().async_accept(kAwait);
+    auto [failed, socket] = co_await acceptor.async_accept(kAwait);
     if (stopped) co_return;
-    if (!failed && take(std::move(socket))) continue;
+    bool taken = !failed && take(std::move(socket));
+    // The rest of the queue at once: the loop may be busy with those who are here already.
+    for (int more = 1; taken && more < kAcceptBatch; ++more) {
+      error_code none_left;
+      Socket next = acceptor.accept(executor, none_left);
+      if (none_left) break;
+      taken = take(std::move(next));
+    }
+    if (taken) continue;
     // Out of descriptors or memory, mostly: the next try must not come at once.
     sessions->close_oldest_idle();
     pause.expires_after(kAcceptPause);
@@ -447,6 +457,8 @@ HttpServer::~HttpServer() {
 
 Status HttpServer::start() {
   RAD_CHECK(impl_->listener.open(impl_->where));
+  error_code ignored;
+  impl_->listener.acceptor().non_blocking(true, ignored);
   asio::co_spawn(
       impl_->executor,
       [impl = impl_]() -> asio::awaitable<void> { co_await impl->accept_clients(); },

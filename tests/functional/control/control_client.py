@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import socket
+import struct
 import subprocess
 import sys
 
@@ -28,8 +29,11 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
+        # A socket with a timeout does not wait when the queue of the server is full.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                             struct.pack("ll", int(self.timeout), 0))
         self.sock.connect(self.path)
+        self.sock.settimeout(self.timeout)
 
 
 class Answer:
