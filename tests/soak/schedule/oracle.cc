@@ -62,10 +62,11 @@ void Oracle::ended(const Plan& plan, const World& world, const Truth& truth, con
                            format_rfc3339(record.recorded_at),
                            slot.answered ? "answered" : slot.detail));
     }
-    if (!is_new && slot.answered) found->second = record;
+    if (!is_new && (slot.answered || found->second.clock_ahead)) found->second = record;
     at = schedule->cron && at < slot.last_slot ? schedule->cron->next(at)
                                                : slot.last_slot + milliseconds(1);
   }
+  if (slot.answered && checks_causes_) check_answer(world, *schedule, key, slot);
   if (repeated) return;
   if (slot.answered) {
     ++answered_;
@@ -76,6 +77,20 @@ void Oracle::ended(const Plan& plan, const World& world, const Truth& truth, con
   if (is_rad(key)) ++rad_missed_;
   if (slot.detail.empty()) complain(key, slot.slot, "missed without a word");
   if (checks_causes_) check_cause(world, truth, *schedule, key, slot, record.recorded_at);
+}
+
+void Oracle::check_answer(const World& world, const PlannedSchedule& schedule,
+                          const ScheduleKey& key, const EndedSlot& slot) {
+  bool good = false;
+  for (const auto& [target, runs] : world.runs) {
+    for (const PastRun& run : runs) {
+      if (run.id != slot.run) continue;
+      good = run.depth >= schedule.depth &&
+             (run.verdict == Verdict::pass || run.verdict == Verdict::fail) &&
+             (target == key.first || target == slot.target);
+    }
+  }
+  if (!good) complain(key, slot.slot, "run " + slot.run + " does not answer it");
 }
 
 void Oracle::check_cause(const World& world, const Truth& truth, const PlannedSchedule& schedule,
@@ -129,6 +144,9 @@ void Oracle::check_cause(const World& world, const Truth& truth, const PlannedSc
           good = slot.cause == MissCause::cancelled
                      ? run.verdict == Verdict::cancelled && !run.interrupted
                      : run.verdict == Verdict::inconclusive || run.interrupted;
+          // One that ended with the agent is tried again as soon as the agent is back.
+          const bool early = schedule.cron && schedule.cron->next(begin) > until;
+          if (run.interrupted && early && until < run.begun_at + hours(1)) good = false;
         }
       }
       break;
@@ -255,7 +273,13 @@ void Oracle::finished(const Plan& plan, const Truth& truth, TimePoint begin, Tim
           std::any_of(configured.begin(), configured.end(), [&](const Interval& one) {
             return one.begin <= at && next + jitter + hours(2) < std::min(one.end, end);
           });
-      if (counts && !ends.contains(at)) complain(key, at, "was lost: no pass, no fail, not missed");
+      const auto end_of_it = ends.find(at);
+      // What ended while the clock ran ahead has to end anew, but for the next slot or two.
+      const bool ended =
+          end_of_it != ends.end() &&
+          (!end_of_it->second.clock_ahead ||
+           schedule.cron->previous(at - milliseconds(1)) <= end_of_it->second.really_at + hours(4));
+      if (counts && !ended) complain(key, at, "was lost: no pass, no fail, not missed");
     }
   };
   for (const auto& schedule : plan.schedules) {

@@ -31,6 +31,7 @@ struct RecordedEnd {
   EndedSlot slot;
   TimePoint recorded_at{};
   bool clock_ahead = false;
+  TimePoint really_at{};  ///< what a clock that does not run ahead would have shown
 };
 
 class Oracle {
@@ -65,6 +66,8 @@ class Oracle {
  private:
   void check_attempt(const PlannedSchedule& schedule, const World& world, const Truth& truth,
                      const DueRun& run, TimePoint now);
+  void check_answer(const World& world, const PlannedSchedule& schedule, const ScheduleKey& key,
+                    const EndedSlot& slot);
   void complain(const ScheduleKey& key, TimePoint slot, const std::string& what);
   void check_cause(const World& world, const Truth& truth, const PlannedSchedule& schedule,
                    const ScheduleKey& key, const EndedSlot& slot, TimePoint until);

@@ -299,8 +299,8 @@ bool Simulation::keep(const Tick& tick) {
   const auto next_write = [&] { return written++ < dies_after; };
   const auto tell = [&](const Ended& ended) {
     const bool again = uncertain_.contains({ended.key, ended.slot.slot});
-    oracle_.ended(plan_, world_, truth_, ended, {ended.slot, wall(), ahead_ != milliseconds(0)},
-                  again);
+    oracle_.ended(plan_, world_, truth_, ended,
+                  {ended.slot, wall(), ahead_ != milliseconds(0), wall() - ahead_}, again);
   };
   bool alive = true;
   for (const Ended& ended : tick.ended) {
