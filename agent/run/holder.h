@@ -1,4 +1,4 @@
-// The life of one held instance, in a process that outlives the agent (docs/adr/0008).
+// The life of one held instance, in a process that outlives the agent (docs/adr/0009).
 #pragma once
 
 #include <memory>
