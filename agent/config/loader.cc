@@ -97,11 +97,13 @@ LoadResult Loader::load(const fs::path& path) {
   }
   read_rotations(main_reader, result_.config);
   warn_of_schedules(result_.config, result_.warnings);
+  // Written as an empty list it is what a fresh installation has; left out it may be a mistake.
   if (result_.config.targets.empty() && result_.errors.empty()) {
-    result_.errors.push_back({.at = {.file = first_file, .line = 0, .column = 0},
-                              .key = "targets",
-                              .message = "no target is configured, expected at least one",
-                              .hint = "`rad-agent explain targets` shows what a target has"});
+    auto& found = main_reader.mentions("targets") ? result_.warnings : result_.errors;
+    found.push_back({.at = {.file = first_file, .line = 0, .column = 0},
+                     .key = "targets",
+                     .message = "no target is configured, expected at least one",
+                     .hint = "`rad-agent explain targets` shows what a target has"});
   }
   sort_by_position(result_.errors);
   sort_by_position(result_.warnings);

@@ -1,6 +1,7 @@
 #include "agent/config/loader.h"
 
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -177,8 +178,18 @@ TEST(Loader, NothingToTestIsAnError) {
   EXPECT_EQ(errors_of(""),
             "error: rad.yaml: targets: no target is configured, expected at least one\n"
             "hint: `rad-agent explain targets` shows what a target has\n");
-  EXPECT_NE(errors_of("targets: []\n"), "");
   EXPECT_NE(errors_of("- a\n- b\n"), "");
+}
+
+TEST(Loader, AnEmptyListOfTargetsIsAWarning) {
+  const test::TempDir dir;
+  dir.write("rad.yaml", "targets: []\n");
+  const auto result = load_config(dir / "rad.yaml", {});
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(to_text(result.warnings, "warning"),
+            fmt::format("warning: {}: targets: no target is configured, expected at least one\n"
+                        "hint: `rad-agent explain targets` shows what a target has\n",
+                        (dir / "rad.yaml").string()));
 }
 
 TEST(Loader, LargeFilesAreRefused) {
