@@ -178,7 +178,12 @@ std::uint64_t tree_bytes(const std::filesystem::path& path) {
 
 Result<std::uint64_t> free_bytes(const std::filesystem::path& path) {
   struct statvfs status {};
-  if (::statvfs(path.c_str(), &status) != 0) {
+  std::filesystem::path place = path;
+  while (::statvfs(place.c_str(), &status) != 0) {
+    if (errno == ENOENT && place.has_relative_path()) {
+      place = place.parent_path();
+      continue;
+    }
     return file_error(errno == EACCES ? Reason::access_denied : Reason::host_unfit,
                       "ask for the free space of", path, errno);
   }

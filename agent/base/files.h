@@ -36,7 +36,8 @@ Status remove_tree(const std::filesystem::path& path);
 /// several names counts once.
 std::uint64_t tree_bytes(const std::filesystem::path& path);
 
-/// Bytes free for an unprivileged writer on the file system of `path`.
+/// Bytes free for an unprivileged writer on the file system that `path` is on, or will be on once
+/// it is made.
 Result<std::uint64_t> free_bytes(const std::filesystem::path& path);
 
 /// Exclusive advisory lock on a file that stays locked while the descriptor lives, across

@@ -22,6 +22,7 @@
 #include "agent/control/http_server.h"
 #include "agent/report/metrics.h"
 #include "agent/run/daemon.h"
+#include "agent/run/store_keeper.h"
 
 namespace rad {
 namespace asio = boost::asio;
@@ -102,9 +103,13 @@ class Service {
     const AgentOptions options = generation->config.agent;
     const std::size_t targets = generation->config.targets.size();
     RAD_CO_CHECK(cli::prepare_state(options));
-    RAD_CO_TRY(Store store, Store::open(options.state_dir / "rad.db"));
+    // A stand-in for the store lies there if need be; without it, memory has to do.
+    std::error_code ignored;
+    std::filesystem::create_directories(options.runtime_dir, ignored);
+    RAD_CO_TRY(const auto keeper,
+               StoreKeeper::open(options.state_dir / "rad.db", options.runtime_dir, clock_));
     Daemon daemon(
-        context_.get_executor(), std::move(generation), [this] { return load(); }, store, clock_);
+        context_.get_executor(), std::move(generation), [this] { return load(); }, *keeper, clock_);
     RAD_CO_CHECK(listen(daemon, options));
     ControlServer control(context_.get_executor(), daemon, clock_,
                           {options.control_socket, {options.viewer_group, options.operator_group}});

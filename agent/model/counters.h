@@ -49,4 +49,12 @@ struct Counters {
   std::vector<ReportErrorCount> report_errors;
 };
 
+/// Missed slots since the store was made; only grows.
+struct MissedCount {
+  std::string target;
+  std::string schedule;
+  std::string cause;
+  std::uint64_t count = 0;
+};
+
 }  // namespace rad

@@ -68,6 +68,9 @@ class Exposition {
     for (const auto& failure : input.counters.failures) {
       failures_[{failure.target, failure.reason}] += failure.count;
     }
+    for (const auto& missed : input.missed) {
+      missed_[{missed.target, missed.schedule}] += missed.count;
+    }
     for (const auto& errors : input.counters.report_errors) {
       report_errors_[errors.reporter] += errors.count;
     }
@@ -112,6 +115,7 @@ class Exposition {
     add(Metric::build_info, 1, {input_.version});
     add(Metric::config_last_reload_successful, input_.config_last_reload_successful ? 1 : 0);
     add(Metric::scheduler_last_tick, instant(input_.scheduler_last_tick));
+    add(Metric::store_durable, input_.store_durable ? 1 : 0);
     add(Metric::leftover_bytes, static_cast<double>(input_.leftover_bytes));
     add(Metric::scratch_free_bytes,
         input_.scratch_free_bytes ? static_cast<double>(*input_.scratch_free_bytes) : kNever);
@@ -127,6 +131,10 @@ class Exposition {
     add(Metric::next_run, instant(schedule.next_run), {target, schedule.name, depth});
     add(Metric::expected_interval, duration(schedule.expected_interval),
         {target, schedule.name, depth});
+    add(Metric::schedule_paused, schedule.paused ? 1 : 0, {target, schedule.name});
+    const auto missed = missed_.find({target, schedule.name});
+    add(Metric::missed_runs_total,
+        missed == missed_.end() ? 0 : static_cast<double>(missed->second), {target, schedule.name});
     run_series(target, schedule.name, schedule.depth);
   }
 
@@ -163,6 +171,7 @@ class Exposition {
   void target_series(const MetricsTarget& target) {
     const std::string& name = target.name;
     add(Metric::run_in_progress, target.run_in_progress ? 1 : 0, {name});
+    add(Metric::coverage_ratio, target.coverage.value_or(kNever), {name});
     for (const Stage stage : kStages) {
       add(Metric::stage_duration, duration(stage_duration(name, stage)), {name, to_string(stage)});
     }
@@ -234,6 +243,7 @@ class Exposition {
   std::map<std::tuple<std::string, std::string, Depth, Verdict>, std::uint64_t> runs_;
   std::map<std::pair<std::string, Reason>, std::uint64_t> failures_;
   std::map<std::string, std::uint64_t> report_errors_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> missed_;
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ struct MetricsSchedule {
   Depth depth = Depth::restore;
   std::optional<TimePoint> next_run;
   std::optional<std::chrono::milliseconds> expected_interval;
+  bool paused = false;
 };
 
 /// One configured target.
@@ -32,6 +33,7 @@ struct MetricsTarget {
   std::optional<std::chrono::milliseconds> rto;
   std::optional<std::chrono::milliseconds> rpo;
   bool run_in_progress = false;
+  std::optional<double> coverage;  ///< of the rotation that it is in
 };
 
 struct MetricsOpenIssue {
@@ -52,6 +54,8 @@ struct MetricsInput {
   bool config_last_reload_successful = true;
   std::optional<std::uint64_t> scratch_free_bytes;
   std::uint64_t leftover_bytes = 0;  ///< on disk, of ended runs, not kept on purpose
+  std::vector<MissedCount> missed;
+  bool store_durable = true;
 };
 
 /// The text exposition format 0.0.4; series in a fixed order.

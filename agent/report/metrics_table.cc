@@ -76,6 +76,16 @@ constexpr std::array kTable{
               "Reports that the reporter could not deliver."},
     MetricRow{Metric::issue_open, "rad_issue_open", kGauge, "target,depth",
               "Whether an issue is open for the target at this depth (1) or not (0)."},
+    MetricRow{Metric::missed_runs_total, "rad_missed_runs_total", kCounter, "target,schedule",
+              "Due instants of the schedule that no run answered; radctl schedule list says why."},
+    MetricRow{Metric::schedule_paused, "rad_schedule_paused", kGauge, "target,schedule",
+              "Whether somebody has paused the schedule (1) or not (0)."},
+    MetricRow{Metric::coverage_ratio, "rad_coverage_ratio", kGauge, "target",
+              "Share of the members of the target's rotation that were proved good or bad as "
+              "recently as the rotation promises, NaN if it is in none."},
+    MetricRow{Metric::store_durable, "rad_store_durable", kGauge, "",
+              "Whether what the agent remembers survives a reboot (1) or the store is in trouble "
+              "and a stand-in has taken its place (0); nothing is restored meanwhile."},
 };
 
 consteval bool table_is_sound() {

@@ -35,6 +35,10 @@ enum class Metric : std::uint8_t {
   scratch_free_bytes,
   report_errors_total,
   issue_open,
+  missed_runs_total,
+  schedule_paused,
+  coverage_ratio,
+  store_durable,
 };
 
 enum class MetricKind : std::uint8_t { gauge, counter };

@@ -21,24 +21,28 @@ namespace {
 /// The loop looks at least this often, so that clock steps and runs beside it are noticed, and the
 /// tick metric proves that it lives.
 constexpr auto kTick = 2s;
-constexpr auto kUpkeepEvery = 1h;
+constexpr auto kSweepEvery = 5min;
+constexpr SteadyPoint::duration kPruneEvery = 1h;
+/// After a part of the work: long runs of writes must not hold up the loop.
+constexpr SteadyPoint::duration kPruneOn = 10s;
 constexpr auto kMeasureEvery = 5min;
 
 }  // namespace
 
 Daemon::Impl::Impl(asio::any_io_executor executor, std::shared_ptr<const Generation> generation,
-                   Loader loader, Store& store, const Clock& clock)
+                   Loader loader, StoreKeeper& keeper, const Clock& clock)
     : executor_(executor),
       loader_(std::move(loader)),
-      store_(store),
+      keeper_(keeper),
+      store_(keeper.store()),
       clock_(clock),
-      live_(executor, store, clock,
+      live_(executor, store_, clock,
             [this](const RunRequest& request, const Result<RunReport>& report) {
               run_ended(request, report);
             }),
-      queue_(store),
-      scheduler_(store, clock),
-      holds_(store, clock),
+      queue_(store_),
+      scheduler_(store_, clock),
+      holds_(store_, clock),
       wake_(executor),
       started_at_(clock.now()) {
   use(std::move(generation));
@@ -56,17 +60,20 @@ void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
 asio::awaitable<void> Daemon::Impl::run() {
   auto self = shared_from_this();
   sweep_now();
-  if (const Status known = scheduler_.configure(config()); !known) {
-    log::error(known.error().message);
-  }
-  if (const Status queue = queue_.load(); !queue) log::error(queue.error().message);
+  read_store();
   std::optional<SteadyPoint> give_up_at;
   while (!stopping_ || !live_.idle()) {
     if (!stopping_) {
-      if (clock_.steady_now() - swept_at_ > kUpkeepEvery) upkeep();
+      if (keeper_.look()) read_store();
+      if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
+      if (clock_.steady_now() >= prune_at_) prune();
       start_due();
       if (!config().files.empty()) holds_.look(config().agent, config().files.front());
       state_.last_tick = clock_.now();
+      if (clock_.steady_now() - measured_at_ > kMeasureEvery) {
+        state_.leftover_bytes = leftover_bytes(store_, config().agent, clock_.now());
+        measured_at_ = clock_.steady_now();
+      }
     } else {
       if (!give_up_at) give_up_at = clock_.steady_now() + config().agent.stop_timeout;
       if (clock_.steady_now() >= *give_up_at) {
@@ -101,10 +108,18 @@ void Daemon::Impl::sweep_now() {
   for (const std::string& problem : result.problems) log::error("sweep: " + problem);
 }
 
-void Daemon::Impl::upkeep() {
-  sweep_now();
+void Daemon::Impl::read_store() {
+  if (const Status known = scheduler_.configure(config()); !known) {
+    log::error(known.error().message);
+  }
+  if (const Status queue = queue_.load(); !queue) log::error(queue.error().message);
+}
+
+void Daemon::Impl::prune() {
   const auto pruned = store_.prune(clock_.now());
   if (!pruned) log::warning(pruned.error().message);
+  const bool complete = !pruned || pruned->complete;
+  prune_at_ = clock_.steady_now() + (complete ? kPruneEvery : kPruneOn);
 }
 
 asio::awaitable<Status> Daemon::Impl::reload() {
@@ -126,15 +141,18 @@ asio::awaitable<Status> Daemon::Impl::reload() {
 }
 
 Result<std::string> Daemon::Impl::metrics() const {
+  DaemonState state = state_;
+  state.schedules = scheduler_.views();
+  state.coverage = scheduler_.coverage();
   RAD_TRY(const MetricsInput input,
-          gather_metrics(config(), context_->generation->catalog.schemas, store_, clock_, state_));
+          gather_metrics(config(), context_->generation->catalog.schemas, store_, state));
   return render_metrics(input);
 }
 
 Daemon::Daemon(asio::any_io_executor executor, std::shared_ptr<const Generation> generation,
-               Loader loader, Store& store, const Clock& clock)
+               Loader loader, StoreKeeper& keeper, const Clock& clock)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(generation), std::move(loader),
-                                   store, clock)) {}
+                                   keeper, clock)) {}
 Daemon::~Daemon() = default;
 asio::awaitable<void> Daemon::run() {
   return impl_->run();

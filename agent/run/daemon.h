@@ -19,6 +19,7 @@
 #include "agent/run/daemon_views.h"
 #include "agent/run/generation.h"
 #include "agent/run/run_feed.h"
+#include "agent/run/store_keeper.h"
 #include "agent/store/store.h"
 
 namespace rad {
@@ -52,9 +53,9 @@ class Daemon {
   /// Loads the configuration again. \return what is wrong with the file, all of it.
   using Loader = std::function<boost::asio::awaitable<Result<std::shared_ptr<const Generation>>>()>;
 
-  /// `store` and `clock` outlive it.
+  /// `keeper` and `clock` outlive it.
   Daemon(boost::asio::any_io_executor executor, std::shared_ptr<const Generation> generation,
-         Loader loader, Store& store, const Clock& clock);
+         Loader loader, StoreKeeper& keeper, const Clock& clock);
   ~Daemon();
 
   /// Runs until stop(); then cancels what goes on and returns when it is cleaned up and reported,

@@ -21,7 +21,7 @@ namespace rad {
 class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
  public:
   Impl(boost::asio::any_io_executor executor, std::shared_ptr<const Generation> generation,
-       Loader loader, Store& store, const Clock& clock);
+       Loader loader, StoreKeeper& keeper, const Clock& clock);
 
   boost::asio::awaitable<void> run();
   void stop();
@@ -51,6 +51,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
 
   boost::asio::any_io_executor executor_;
   Loader loader_;
+  StoreKeeper& keeper_;
   Store& store_;
   const Clock& clock_;
   std::shared_ptr<const RunContext> context_;
@@ -69,7 +70,8 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void run_ended(const RunRequest& request, const Result<RunReport>& report);
   std::vector<RunningRun> running_runs() const;
   void sweep_now();
-  void upkeep();
+  void read_store();
+  void prune();
   std::string waiting_reason(const std::string& target) const;
 
   std::map<std::string, std::pair<TimePoint, std::string>> held_elsewhere_;
@@ -78,6 +80,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   std::string config_error_;
   std::string store_error_;
   SteadyPoint swept_at_{};
+  SteadyPoint prune_at_{};
   SteadyPoint measured_at_{};
   bool stopping_ = false;
 };

@@ -14,7 +14,8 @@ StatusView Daemon::Impl::status() const {
   view.last_tick = state_.last_tick.value_or(started_at_);
   view.config_loaded_at = config_loaded_at_;
   view.config_error = config_error_;
-  view.store_error = store_error_;
+  view.store_error = keeper_.problem();
+  if (view.store_error.empty()) view.store_error = store_error_;
   view.targets = config().targets.size();
   view.schedules = scheduler_.views().size();
   if (const auto free = free_bytes(config().agent.scratch_dir)) view.scratch_free = *free;

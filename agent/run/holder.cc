@@ -76,6 +76,7 @@ class Holder::Impl {
   asio::steady_timer timer_;
   bool stopping_ = false;
   bool held_elsewhere_ = false;
+  std::string last_error_;  ///< that the plugin told of
   std::optional<RunLock> lock_;
   std::optional<Workspace> workspace_;
   RunPlugin plugin_;
@@ -151,8 +152,10 @@ asio::awaitable<Status> Holder::Impl::start() {
   report.backup.version = order.backup_version;
   RAD_CO_CHECK(co_await start_plugin(plugin_, executor_, options_, *workspace_, report,
                                      account_name, kQuick));
-  plugin_.process->on_log(
-      [this](const protocol::LogLine& line) { say(line.level, printable(line.message)); });
+  plugin_.process->on_log([this](const protocol::LogLine& line) {
+    if (line.level == "error") last_error_ = printable(line.message);
+    say(line.level, line.message);
+  });
   auto ready = co_await plugin_.process->ask<protocol::PreflightResult>("preflight", {}, kQuick);
   if (!ready) co_return std::move(ready).error();
   RAD_CO_CHECK(open_to_operators(options_, plugin_.dirs.runtime));
@@ -205,7 +208,10 @@ asio::awaitable<Status> Holder::Impl::keep() {
       say("info", "its time is over");
       co_return Status{};
     }
-    if (const auto ended = plugin_.process->early_end()) co_return *ended;
+    if (auto ended = plugin_.process->early_end()) {
+      if (!last_error_.empty()) ended->message = last_error_;
+      co_return *std::move(ended);
+    }
     co_await wait(kLook);
   }
 }

@@ -12,9 +12,30 @@
 namespace rad {
 namespace {
 
-MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
-                       const std::vector<RunReport>& unfinished, const AgentOptions& options,
-                       TimePoint now) {
+const ScheduleView* view_of(const DaemonState& state, const std::string& target,
+                            const std::string& schedule) {
+  for (const ScheduleView& view : state.schedules) {
+    if (view.target == target && view.schedule == schedule) return &view;
+  }
+  return nullptr;
+}
+
+std::optional<std::chrono::milliseconds> interval_of(const CronExpression& expression,
+                                                     const std::string& zone) {
+  const auto cron = CronSchedule::make(expression, zone);
+  return cron ? std::optional(cron->longest_interval()) : std::nullopt;
+}
+
+MetricsSchedule describe(const ScheduleView* view, const std::string& name, Depth depth) {
+  MetricsSchedule entry{.name = name, .depth = depth};
+  if (view != nullptr) entry.next_run = view->next;
+  entry.paused = view != nullptr && view->pause.has_value();
+  return entry;
+}
+
+MetricsTarget describe(const Config& config, const TargetConfig& target,
+                       const PluginSchemas& plugins, const std::vector<RunReport>& unfinished,
+                       const DaemonState& state) {
   MetricsTarget row;
   row.name = target.name;
   row.rto = target.objectives.rto;
@@ -23,17 +44,27 @@ MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
     row.checks.push_back(routed.check.name);
   }
   for (const ScheduleConfig& schedule : target.schedules) {
-    MetricsSchedule entry{schedule.name, schedule.depth, std::nullopt, std::nullopt};
-    const auto cron = CronSchedule::make(schedule.cron, schedule.time_zone);
-    if (cron) {
-      entry.next_run = cron->next(now);
-      entry.expected_interval = cron->longest_interval();
+    MetricsSchedule entry =
+        describe(view_of(state, target.name, schedule.name), schedule.name, schedule.depth);
+    if (schedule.trigger == ScheduleTrigger::cron) {
+      entry.expected_interval = interval_of(schedule.cron, schedule.time_zone);
     }
     row.schedules.push_back(std::move(entry));
   }
+  for (const RotationConfig& rotation : config.rotations) {
+    if (std::ranges::find(rotation.members, target.name) == rotation.members.end()) continue;
+    MetricsSchedule entry =
+        describe(view_of(state, rotation.name, rotation.name), rotation.name, rotation.depth);
+    // The turn of one member may come right away or after all others.
+    const auto interval = interval_of(rotation.cron, rotation.time_zone);
+    if (interval) entry.expected_interval = *interval * rotation.members.size();
+    row.schedules.push_back(std::move(entry));
+  }
+  const auto covered = state.coverage.find(target.name);
+  if (covered != state.coverage.end()) row.coverage = covered->second;
   row.run_in_progress =
       std::any_of(unfinished.begin(), unfinished.end(), [&](const RunReport& run) {
-        return run.target == target.name && RunLock::alive(options.state_dir, run.id);
+        return run.target == target.name && RunLock::alive(config.agent.state_dir, run.id);
       });
   return row;
 }
@@ -52,20 +83,22 @@ std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoin
 }
 
 Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins,
-                                    Store& store, const Clock& clock, const DaemonState& state) {
+                                    Store& store, const DaemonState& state) {
   MetricsInput input;
   input.version = RAD_VERSION;
   input.scheduler_last_tick = state.last_tick;
   input.config_last_reload_successful = state.config_reload_ok;
   RAD_TRY(const std::vector<RunReport> unfinished, store.unfinished_runs());
   for (const TargetConfig& target : config.targets) {
-    input.targets.push_back(describe(target, plugins, unfinished, config.agent, clock.now()));
+    input.targets.push_back(describe(config, target, plugins, unfinished, state));
   }
   for (const ReporterConfig& reporter : config.reporters) {
     input.reporters.push_back(reporter.name);
   }
   RAD_TRY(input.latest, store.latest_runs());
   RAD_TRY(input.counters, store.counters());
+  RAD_TRY(input.missed, store.missed_counts());
+  input.store_durable = store.durable();
   for (const ReporterConfig& reporter : config.reporters) {
     if (reporter.kind != "issue_directory") continue;
     RAD_TRY(const std::vector<IssueChange> issues,

@@ -1,10 +1,16 @@
 // From configuration and store to what /metrics says.
 #pragma once
 
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "agent/base/clock.h"
 #include "agent/config/config.h"
 #include "agent/model/plugin_schema.h"
 #include "agent/report/metrics.h"
+#include "agent/run/daemon_views.h"
 #include "agent/store/store.h"
 
 namespace rad {
@@ -14,6 +20,8 @@ struct DaemonState {
   std::optional<TimePoint> last_tick;
   bool config_reload_ok = true;
   std::uint64_t leftover_bytes = 0;  ///< see leftover_bytes()
+  std::vector<ScheduleView> schedules;
+  std::map<std::string, double> coverage;  ///< by target
 };
 
 /// Bytes on disk of runs that have ended and were not kept on purpose. Walks what is left, so the
@@ -24,6 +32,6 @@ std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoin
 /// `rad-agent run` beside the daemon and issues closed by hand are in it too. \return the store's
 /// error.
 Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins,
-                                    Store& store, const Clock& clock, const DaemonState& state);
+                                    Store& store, const DaemonState& state);
 
 }  // namespace rad

@@ -39,7 +39,7 @@ Status RunHistory::load(TimePoint since) {
     }
   }
   RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
-  for (const RunSummary& run : runs) RAD_CHECK(take(run));
+  for (const RunSummary& run : runs) take(run);
   if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
   return {};
 }
@@ -53,20 +53,14 @@ Result<bool> RunHistory::refresh() {
     const std::vector<PastRun>& known = runs_[run.target];
     const auto same = std::ranges::find(known, run.id, &PastRun::id);
     if (same != known.end() && same->ended_at == run.ended_at) continue;
-    RAD_CHECK(take(run));
+    take(run);
     changed = true;
   }
   if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
   return changed;
 }
 
-Result<bool> RunHistory::answers_schedules(const RunSummary& run) {
-  if (run.schedule != "manual" || !run.ended_at) return true;
-  RAD_TRY(const auto report, store_.load_run(run.id));
-  return !report || (report->requested_backup.empty() && report->requested_recover_to.empty());
-}
-
-Status RunHistory::take(const RunSummary& run) {
+void RunHistory::take(const RunSummary& run) {
   std::vector<PastRun>& known = runs_[run.target];
   std::erase_if(known, [&](const PastRun& one) { return one.id == run.id; });
   if (run.ended_at) {
@@ -75,9 +69,7 @@ Status RunHistory::take(const RunSummary& run) {
     unfinished_[run.id] = run;
   }
   if (run.bytes_restored != 0) scratch_[run.target] = run.bytes_restored;
-  RAD_TRY(const bool counts, answers_schedules(run));
-  if (counts) known.push_back(to_past(run));
-  return {};
+  if (run.as_configured) known.push_back(to_past(run));
 }
 
 }  // namespace rad

@@ -30,8 +30,7 @@ class RunHistory {
   const std::map<std::string, std::uint64_t>& scratch() const noexcept { return scratch_; }
 
  private:
-  Status take(const RunSummary& run);
-  Result<bool> answers_schedules(const RunSummary& run);
+  void take(const RunSummary& run);
 
   Store& store_;
   std::map<std::string, std::vector<PastRun>> runs_;

@@ -96,6 +96,6 @@ class Workspace {
 /// Removes what the entry names if its marker holds the run's id, or if it is an empty directory (a
 /// crash came between making it and marking it). What is not ours is left and said. What the agent
 /// may not remove itself is left to the remover, which gets 20 s for each directory of a plugin.
-Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover = {});
+Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover);
 
 }  // namespace rad

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/model/counters.h"
 #include "agent/model/words.h"
 
 namespace rad {
@@ -94,14 +95,6 @@ struct KnownBackup {
   std::string name;
   std::optional<TimePoint> finished_at;
   TimePoint first_seen{};
-};
-
-/// Missed slots since the store was made; only grows.
-struct MissedCount {
-  std::string target;
-  std::string schedule;
-  std::string cause;
-  std::uint64_t count = 0;
 };
 
 /// What Store::prune() leaves. Whatever these say, it never removes the last run and the last pass
