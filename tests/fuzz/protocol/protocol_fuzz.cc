@@ -37,6 +37,8 @@ void read_as_all(const boost::json::object& object) {
   read_as<ReadResult>(object);
   read_as<RestoreResult>(object);
   read_as<StartResult>(object);
+  read_as<ListedBackup>(object);
+  read_as<BackupsResult>(object);
   read_as<CheckParams>(object);
   read_as<CheckResult>(object);
   read_as<DiagnoseParams>(object);

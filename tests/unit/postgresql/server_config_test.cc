@@ -62,6 +62,18 @@ TEST(ServerConf, PutsRecoveryWhereTheVersionWantsIt) {
   EXPECT_THAT(recovery_conf(data_of(11)), HasSubstr("restore_command"));
 }
 
+TEST(HoldingConf, WritesNothingAndLogsWhatIsAsked) {
+  const std::string conf = holding_conf(15);
+  for (const char* line :
+       {"hot_standby = 'on'\n", "log_statement = 'all'\n", "log_connections = 'on'\n",
+        "log_disconnections = 'on'\n", "default_transaction_read_only = 'on'\n",
+        "log_parameter_max_length = 0\n"}) {
+    EXPECT_THAT(conf, HasSubstr(line));
+  }
+  EXPECT_THAT(holding_conf(12), Not(HasSubstr("log_parameter_max_length")));
+  EXPECT_EQ(holding_hba_conf("rad_reader"), "local all \"rad_reader\" trust\n");
+}
+
 TEST(RecoveryConf, NamesTheTarget) {
   DataDirectory data = data_of(15);
   EXPECT_THAT(recovery_conf(data), Not(HasSubstr("recovery_target_name")));
