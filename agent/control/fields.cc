@@ -47,8 +47,11 @@ Result<Fields> Fields::from_query(std::string_view query) {
   Fields fields;
   fields.kind_ = "parameter";
   if (query.empty()) return fields;
-  const auto parsed = urls::parse_query({query.data(), query.size()});
-  if (!parsed) {
+  // Boost.URL 1.81 reads to the first zero byte, whatever the size says.
+  const std::string terminated(query);
+  const bool has_zero = terminated.find('\0') != std::string::npos;
+  const auto parsed = urls::parse_query(terminated);
+  if (has_zero || !parsed) {
     return invalid(fmt::format("'{}' is not a query", printable(query, 100)),
                    "write name=value&name=value, with %20 for a space");
   }

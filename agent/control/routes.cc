@@ -2,19 +2,15 @@
 
 #include <array>
 
-#include <boost/url/parse_path.hpp>
-#include <boost/url/segments_encoded_view.hpp>
+#include "agent/control/paths.h"
 
 namespace rad {
 namespace {
-
-namespace urls = boost::urls;
 
 constexpr std::string_view kGet = "GET";
 constexpr std::string_view kPost = "POST";
 constexpr Access kLook = Access::viewer;
 constexpr Access kAct = Access::manager;
-constexpr std::size_t kMaxPath = 2000;
 
 constexpr std::array kRoutes{
     Route{kGet, "/v1/status", kLook, "getStatus", "status", get_status},
@@ -39,44 +35,6 @@ constexpr std::array kRoutes{
     Route{kGet, "/v1/audit", kAct, "listAudit", "audit.list", list_audit},
 };
 
-using Segments = std::vector<std::string>;
-
-/// \return nothing for what is not a path.
-std::optional<Segments> split(std::string_view path) {
-  if (path.size() > kMaxPath || !path.starts_with('/')) return std::nullopt;
-  const auto parsed = urls::parse_path({path.data(), path.size()});
-  if (!parsed) return std::nullopt;
-  Segments segments;
-  for (const auto& segment : *parsed) {
-    const auto decoded = segment.decode();
-    segments.emplace_back(decoded.begin(), decoded.end());
-  }
-  return segments;
-}
-
-/// The values of {…}, or nothing if the path is another one. Pattern and path are split likewise.
-std::optional<Segments> match(std::string_view pattern, const Segments& path) {
-  Segments names;
-  std::size_t at = 0;
-  pattern.remove_prefix(1);
-  while (true) {
-    const auto slash = pattern.find('/');
-    const std::string_view word = pattern.substr(0, slash);
-    if (at == path.size()) return std::nullopt;
-    if (word.starts_with('{')) {
-      if (path[at].empty()) return std::nullopt;
-      names.push_back(path[at]);
-    } else if (word != path[at]) {
-      return std::nullopt;
-    }
-    ++at;
-    if (slash == std::string_view::npos) break;
-    pattern.remove_prefix(slash + 1);
-  }
-  if (at != path.size()) return std::nullopt;
-  return names;
-}
-
 }  // namespace
 
 std::span<const Route> all_routes() noexcept {
@@ -85,10 +43,10 @@ std::span<const Route> all_routes() noexcept {
 
 RouteMatch find_route(std::string_view method, std::string_view path) {
   RouteMatch result;
-  const auto segments = split(path);
+  const auto segments = split_path(path);
   if (!segments) return result;
   for (const Route& route : kRoutes) {
-    auto names = match(route.path, *segments);
+    auto names = match_path(route.path, *segments);
     if (!names) continue;
     if (route.method == (method == "HEAD" ? kGet : method)) {
       result.route = &route;

@@ -125,14 +125,15 @@ class Hostile(ControlTest):
         raise AssertionError(f"no {name}")
 
     def client_processes(self, run):
-        """As root, and where possible as a stranger too."""
+        """Many of a viewer and some of a stranger: this test itself is root, which must get in."""
         command = [sys.executable, __file__, "--clients", str(self.socket), run]
-        started = [subprocess.Popen([*command, str(seed), str(CLIENTS // 2)],
-                                    stdout=subprocess.PIPE, text=True) for seed in (1, 2)]
-        if os.geteuid() == 0:
-            started.append(subprocess.Popen(
-                ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command, "3",
-                 "50"], stdout=subprocess.PIPE, text=True))
+        started = []
+        for seed, (uid, number) in enumerate(((1, CLIENTS // 2), (1, CLIENTS // 2), (65534, 50))):
+            become = []
+            if os.geteuid() == 0:
+                become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+            started.append(subprocess.Popen([*become, *command, str(seed), str(number)],
+                                            stdout=subprocess.PIPE, text=True))
         return started
 
     def test_nobody_is_harmed(self):
@@ -151,8 +152,7 @@ class Hostile(ControlTest):
             ticks.add(self.metric("rad_scheduler_last_tick_timestamp_seconds"))
             peak = max(peak, rss_kib(server.pid))
             began = time.monotonic()
-            # Sockets of one kind are not all of them: the hostile ones have none to spare.
-            self.assertIn(call(self.socket, "GET", "/v1/status").status, (200, 503))
+            self.assertEqual(call(self.socket, "GET", "/v1/status").status, 200)
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.1)
         counts = {}
