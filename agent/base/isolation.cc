@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 #include <vector>
 
@@ -55,18 +56,25 @@ bool capabilities_are_gone() {
   });
 }
 
-/// Whether the service manager says so, and nothing of what can be seen speaks against it.
+/// Whether the service manager says so, and nothing but the loopback device is up.
 bool has_private_network() {
   const char* told = std::getenv(kNetworkVariable);
   if (told == nullptr || std::strcmp(told, "private") != 0) return false;
-  struct if_nameindex* devices = ::if_nameindex();
-  if (devices == nullptr) return false;
-  bool alone = true;
-  for (const auto* device = devices; device->if_index != 0; ++device) {
-    alone = alone && std::strcmp(device->if_name, "lo") == 0;
+  // Not if_nameindex(): a unit may be denied the netlink socket that it needs.
+  std::ifstream list("/proc/self/net/dev");
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!list || !fd) return false;
+  for (std::string line; std::getline(list, line);) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const auto start = line.find_first_not_of(' ');
+    const std::string name = line.substr(start, colon - start);
+    ifreq request{};
+    std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+    const bool known = ::ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0;
+    if (name != "lo" && (!known || (request.ifr_flags & IFF_UP) != 0)) return false;
   }
-  ::if_freenameindex(devices);
-  return alone;
+  return true;
 }
 
 }  // namespace

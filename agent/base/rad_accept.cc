@@ -190,7 +190,8 @@ class Session {
       if (wanted[0].revents != 0) move_socket(wanted[0].revents);
       if (kill_wanted_) return end_plugin("has asked for it");
       if (wanted[1].revents != 0) feed_plugin();
-      if (wanted[2].revents != 0 && !up_.read_from(from_plugin_.get())) end_output();
+      // The agent is not told: it takes the end of the connection for the plugin's death.
+      if (wanted[2].revents != 0 && !up_.read_from(from_plugin_.get())) from_plugin_.reset();
     }
     return status_;
   }
@@ -252,11 +253,6 @@ class Session {
       to_plugin_.reset();
     }
     if (input_closing_ && down_.empty()) to_plugin_.reset();
-  }
-
-  void end_output() {
-    from_plugin_.reset();
-    if (child_ != 0) ::shutdown(socket_, SHUT_WR);
   }
 
   void take_signal() {
