@@ -44,8 +44,9 @@ std::vector<CommandSpec> other_commands() {
       {.path = "plugin list", .summary = "plugins, what they can do, and which are broken"},
       {.path = "reload",
        .summary = "load the configuration again",
-       .detail = "All or nothing: a file with mistakes changes nothing, and each mistake is shown. "
-                 "Runs that go on keep the configuration that they began with."},
+       .detail =
+           "All or nothing: a file with mistakes changes nothing, and it is said why. Runs that "
+           "go on keep the configuration that they began with."},
       {.path = "audit",
        .summary = "who asked the agent for what, newest first",
        .options = {{.name = "--limit",

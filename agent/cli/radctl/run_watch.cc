@@ -29,6 +29,7 @@ class Watch {
         id_(std::move(id)),
         options_(options),
         progress_(STDERR_FILENO, context.clock),
+        began_at_(context.clock.now()),
         heard_at_(context.clock.steady_now()) {}
 
   int run() {
@@ -173,7 +174,9 @@ class Watch {
     if (status) {
       const std::string started = JsonView(*status).text("started_at");
       // A new process counts its events from one again.
-      if (!started_at_.empty() && started != started_at_) {
+      const auto time = JsonView(*status).time("started_at");
+      const bool known = !started_at_.empty();
+      if (known ? started != started_at_ : time && *time > began_at_) {
         restarted_ = true;
         after_ = 0;
         say("the agent was restarted");
@@ -262,7 +265,8 @@ class Watch {
   std::optional<Stage> stage_;
   std::optional<Stage> shown_;  ///< what the progress on the screen is about
   std::string waits_for_;
-  std::string started_at_;
+  TimePoint began_at_;
+  std::string started_at_;  ///< of the agent's process; "" if it went away before it said so
   SteadyPoint heard_at_;
   bool away_ = false;
   bool restarted_ = false;
