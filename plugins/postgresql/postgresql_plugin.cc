@@ -6,11 +6,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "agent/base/files.h"
 #include "agent/base/isolation.h"
 #include "agent/base/json.h"
+#include "agent/base/pidfd.h"
 #include "agent/base/text.h"
 #include "plugins/postgresql/server_binaries.h"
 #include "plugins/sdk/options.h"
@@ -19,6 +22,7 @@ namespace rad::postgresql {
 namespace {
 
 constexpr std::uint64_t kScratchBytes = 64U << 20U;  // log, configuration, shared memory files
+constexpr int kWatchMs = 500;
 constexpr std::size_t kMaxManifestBytes = 64U << 20U;
 
 protocol::OptionInfo option(std::string key, std::string type, std::string summary,
@@ -167,7 +171,25 @@ Result<protocol::StartResult> PostgresqlPlugin::hold(const Artifact& artifact,
   protocol::StartResult result;
   result.endpoint = instance_->endpoint();
   result.findings = instance_->findings();
+  watch_held_server(context);
   return result;
+}
+
+// Nothing is asked of a held instance, so nobody would notice its end. The plugin then ends as if
+// it had been told to, and whoever holds it sees that.
+void PostgresqlPlugin::watch_held_server(sdk::Context& context) {
+  const auto pid = instance_->endpoint().properties.at("pid").to_number<pid_t>();
+  watch_ = std::jthread([pid, &context](const std::stop_token& stop) {
+    const UniqueFd server = open_pidfd(pid);
+    pollfd end{server.get(), POLLIN, 0};
+    while (!stop.stop_requested()) {
+      if (server && ::poll(&end, 1, kWatchMs) == 0) continue;
+      if (stop.stop_requested()) return;
+      context.log("error", "the held server has ended by itself");
+      ::kill(::getpid(), SIGTERM);
+      return;
+    }
+  });
 }
 
 Status PostgresqlPlugin::use_endpoint(const std::optional<Endpoint>& endpoint) {
@@ -216,6 +238,7 @@ Result<protocol::CheckResult> PostgresqlPlugin::check(const protocol::CheckParam
 }
 
 Result<protocol::CleanupResult> PostgresqlPlugin::cleanup(sdk::Context& /*context*/) {
+  watch_ = {};
   reader_.reset();
   instance_.reset();
   protocol::CleanupResult result;

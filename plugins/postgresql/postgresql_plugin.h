@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "plugins/postgresql/checks.h"
@@ -32,6 +33,7 @@ class PostgresqlPlugin final : public sdk::Plugin {
  private:
   Status read_manifests();
   Status use_endpoint(const std::optional<Endpoint>& endpoint);
+  void watch_held_server(sdk::Context& context);
 
   Status network_;
   protocol::InitializeParams params_;
@@ -40,6 +42,7 @@ class PostgresqlPlugin final : public sdk::Plugin {
   std::map<std::string, RowManifest> manifests_;
   std::unique_ptr<Instance> instance_;
   std::unique_ptr<TableReader> reader_;
+  std::jthread watch_;  ///< of a held instance; ends before it
 };
 
 }  // namespace rad::postgresql

@@ -174,6 +174,8 @@ std::string server_conf(const DataDirectory& data, const ControlData& control,
 std::string holding_conf(int major) {
   Conf conf;
   conf.set("hot_standby", "on");
+  // One statement that takes too much memory must not end the instance for everybody.
+  conf.set("restart_after_crash", "on");
   conf.set("unix_socket_permissions", "0777");
   conf.set("default_transaction_read_only", "on");
   conf.set("statement_timeout", std::uint64_t{0});

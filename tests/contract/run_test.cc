@@ -1,4 +1,5 @@
 // A good run from `initialize` to `shutdown`, and what it shows and leaves.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -196,6 +197,27 @@ TEST(ContractRun, AnswersADiagnosisWithOrWithoutACause) {
   params.error = fail(Reason::recovery_failed, "the server did not come up");
   const auto answer = result_of(plugin.call("diagnose", to_json(params)));
   EXPECT_TRUE(protocol::from_json<protocol::DiagnoseResult>(answer));
+}
+
+TEST(ContractRun, ListsBackupsOrSaysThatItCannot) {
+  PluginUnderTest plugin;
+  const protocol::PluginInfo info = plugin.describe();
+  result_of(plugin.call("initialize", plugin.run_params()));
+  const auto answer = plugin.call("backups");
+  const bool restores = std::ranges::find(info.roles, Role::restore) != info.roles.end();
+  if (answer.error) {
+    EXPECT_EQ(answer.error->reason, Reason::plugin_protocol) << answer.error->message;
+    EXPECT_TRUE(answer.error_code == protocol::kMethodNotFound ||
+                (restores && answer.error_code == protocol::kFailed));
+  } else {
+    EXPECT_TRUE(restores) << "a plugin without the role restore lists backups";
+    const auto listed = protocol::from_json<protocol::BackupsResult>(*answer.result);
+    ASSERT_TRUE(listed) << listed.error().message;
+    EXPECT_THAT(listed->backups, Not(IsEmpty()));
+  }
+  result_of(plugin.call("cleanup"));
+  EXPECT_THAT(plugin.left_behind(), IsEmpty());
+  expect_end(plugin);
 }
 
 TEST(ContractRun, ReportsProgressWithinItsTotal) {
