@@ -44,6 +44,7 @@ Daemon::Impl::Impl(asio::any_io_executor executor, std::shared_ptr<const Generat
       scheduler_(store_, clock),
       holds_(store_, clock),
       wake_(executor),
+      backups_timer_(executor),
       started_at_(clock.now()) {
   use(std::move(generation));
 }
@@ -61,8 +62,9 @@ asio::awaitable<void> Daemon::Impl::run() {
   auto self = shared_from_this();
   sweep_now();
   read_store();
+  watch_backups();
   std::optional<SteadyPoint> give_up_at;
-  while (!stopping_ || !live_.idle()) {
+  while (!stopping_ || !live_.idle() || watching_) {
     if (!stopping_) {
       if (keeper_.look()) read_store();
       if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
@@ -95,6 +97,7 @@ void Daemon::Impl::stop() {
   stopping_ = true;
   live_.cancel_all("the agent was stopped");
   wake_.cancel();
+  backups_timer_.cancel();
 }
 
 void Daemon::Impl::sweep_now() {

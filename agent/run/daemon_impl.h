@@ -60,6 +60,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   Scheduler scheduler_;
   Holds holds_;
   boost::asio::steady_timer wake_;
+  boost::asio::steady_timer backups_timer_;
   std::function<void(const StatusView&)> tick_handler_;
   DaemonState state_;
 
@@ -71,8 +72,9 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   std::vector<RunningRun> running_runs() const;
   void sweep_now();
   void read_store();
+  void watch_backups();
+  boost::asio::awaitable<void> look_for_backups();
   void prune();
-  std::string waiting_reason(const std::string& target) const;
 
   std::map<std::string, std::pair<TimePoint, std::string>> held_elsewhere_;
   TimePoint started_at_{};
@@ -83,6 +85,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   SteadyPoint prune_at_{};
   SteadyPoint measured_at_{};
   bool stopping_ = false;
+  bool watching_ = false;
 };
 
 }  // namespace rad
