@@ -7,6 +7,7 @@
 
 #include "agent/base/error.h"
 #include "agent/base/text.h"
+#include "agent/cli/radctl/words.h"
 
 namespace rad::radctl {
 namespace {
@@ -84,6 +85,22 @@ Answered<std::string> find_hold(const Context& context, const std::string& word)
                  .reason = "config_invalid",
                  .message = fmt::format("nothing is held of '{}'", word),
                  .hint = "radctl hold list shows what is held"};
+}
+
+std::string held_text(const Context& context, const std::string& run_id) {
+  const auto answer = context.client.get("/v1/holds");
+  if (!answer) return {};
+  for (const JsonView& hold : JsonView(*answer).list("holds")) {
+    if (hold.text("run_id") != run_id) continue;
+    const Look look = context.look();
+    return fact_with("held",
+                     fmt::format("for {} until {} ({}); connect, and release it when done:",
+                                 hold.text("owner"), utc_time(hold.time("until")),
+                                 relative(hold.time("until"), look.now)),
+                     "radctl hold psql " + run_id, look) +
+           fmt::format("{}radctl hold release {}\n", std::string(13, ' '), run_id);
+  }
+  return {};
 }
 
 }  // namespace rad::radctl

@@ -13,4 +13,7 @@ Answered<std::string> find_run(const Context& context, const std::string& word);
 /// The same among what is held.
 Answered<std::string> find_hold(const Context& context, const std::string& word);
 
+/// What there is to say of a run's copy if it is held, for the end of a report; "" if it is not.
+std::string held_text(const Context& context, const std::string& run_id);
+
 }  // namespace rad::radctl

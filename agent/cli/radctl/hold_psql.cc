@@ -7,13 +7,18 @@
 #include <unistd.h>
 #include <wordexp.h>
 
+#include "agent/base/error.h"
 #include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "agent/cli/radctl/commands.h"
 #include "agent/cli/radctl/find_run.h"
+#include "agent/cli/radctl/interrupts.h"
 
 namespace rad::radctl {
 namespace {
+
+constexpr std::chrono::minutes kStartLimit{2};
+constexpr std::chrono::milliseconds kLookEvery{500};
 
 Refusal cannot_run(std::string message) {
   return {.exit_status = kInconclusive,
@@ -47,10 +52,34 @@ Refusal become(const std::string& command) {
                                 std::system_category().message(errno)));
 }
 
+/// A copy that was kept a moment ago is still being started: waits until that is over.
+Answered<void> wait_until_started(const Context& context, const std::string& id) {
+  const SteadyPoint end = context.clock.steady_now() + kStartLimit;
+  Interrupts interrupts;
+  for (bool said = false;; said = true) {
+    RAD_TRY(const auto answer, context.client.get("/v1/holds"));
+    JsonView found;
+    for (const JsonView& hold : JsonView(answer).list("holds")) {
+      if (hold.text("run_id") == id) found = hold;
+    }
+    if (found.text("state") != "starting" || context.clock.steady_now() > end) return {};
+    if (!said) cli::write_out(stderr, "the copy is being started; waiting\n");
+    if (interrupts.wait(kLookEvery)) {
+      return Refusal{.exit_status = kInterrupted,
+                     .reason = "cancelled",
+                     .message = "interrupted; the copy is still being started",
+                     .hint = "radctl hold list shows its state"};
+    }
+  }
+}
+
 }  // namespace
 
 int hold_psql(const Context& context, const cli::Parsed& parsed) {
   RADCTL_TRY(const std::string id, find_hold(context, parsed.text("RUN")));
+  if (const auto started = wait_until_started(context, id); !started) {
+    return refuse(context, started.error());
+  }
   RADCTL_TRY(const auto answer, context.client.post("/v1/holds/" + encode(id) + "/open", {}));
   if (context.json) return answer_json(answer);
   const auto command = json::get_string(answer, "command", "");

@@ -122,7 +122,8 @@ int run_show(const Context& context, const cli::Parsed& parsed) {
   // A target that is not configured any more has no standing; its old runs are still shown.
   const auto target = context.client.get("/v1/targets/" + encode(JsonView(*report).text("target")));
   cli::write_out(stdout,
-                 run_text(*report, target ? JsonView(*target) : JsonView(), context.look()));
+                 run_text(*report, target ? JsonView(*target) : JsonView(), context.look()) +
+                     held_text(context, id));
   return kOk;
 }
 

@@ -12,6 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/radctl/commands.h"
 #include "agent/cli/radctl/event_stream.h"
+#include "agent/cli/radctl/find_run.h"
 #include "agent/cli/radctl/interrupts.h"
 #include "agent/cli/radctl/json_view.h"
 #include "agent/model/json.h"
@@ -140,7 +141,8 @@ class Watch {
   void print(const boost::json::object& record, const RunReport& report) {
     const auto target = context_.client.get("/v1/targets/" + encode(report.target));
     cli::write_out(stdout,
-                   run_text(record, target ? JsonView(*target) : JsonView(), context_.look()));
+                   run_text(record, target ? JsonView(*target) : JsonView(), context_.look()) +
+                       held_text(context_, id_));
   }
 
   /// The stream has ended without an end of the run.

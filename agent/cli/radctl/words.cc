@@ -27,14 +27,11 @@ std::string format(TimePoint time, const char* pattern, bool local) {
   return {buffer.data(), size};
 }
 
-/// Seconds and below are noise beside minutes.
+/// Seconds are noise beside minutes, and their parts always.
 std::string span(milliseconds duration) {
-  using namespace std::chrono_literals;
-  if (duration >= 1min)
-    duration = std::chrono::floor<std::chrono::minutes>(duration);
-  else
-    duration = std::chrono::floor<std::chrono::seconds>(duration);
-  return format_duration(duration);
+  using std::chrono::minutes;
+  if (duration >= minutes(1)) return format_duration(std::chrono::floor<minutes>(duration));
+  return fmt::format("{}s", std::chrono::floor<std::chrono::seconds>(duration).count());
 }
 
 }  // namespace

@@ -220,6 +220,15 @@ class Answers(RadctlTest):
         self.agent.answers["POST", path]["command"] = "A='b c' printf '%s|' '$A;' 'd e'"
         ended = self.call("hold", "psql", "customers-db", "--exec")
         self.assertEqual((ended.status, ended.stdout), (0, "$A;|d e|"), ended)
+        # A copy that is being started is waited for, without asking to open it again and again.
+        states = ["starting", "starting", "ready"]
+        self.agent.answers["POST", path]["command"] = "psql x"
+        self.agent.answers["GET", "/v1/holds"] = lambda *_: {"holds": [
+            {**hold, "state": states.pop(0) if len(states) > 1 else states[0]}]}
+        before = len(self.agent.asked("POST", path))
+        ended = self.call("hold", "psql", "customers-db")
+        self.assertEqual((ended.status, ended.stdout), (0, "psql x\n"), ended)
+        self.assertEqual(len(self.agent.asked("POST", path)), before + 1)
         mark = self.top / "mark"
         for command in (f"psql $(touch {mark})", f"psql `touch {mark}`", f"psql; touch {mark}",
                         f"psql | touch {mark}"):
