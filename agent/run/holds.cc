@@ -43,10 +43,14 @@ void Holds::look(const AgentOptions& options, const std::filesystem::path& confi
   const auto holds = store_.list_holds();
   if (!holds) return;  // told by whoever writes
   for (Hold hold : *holds) {
-    if (RunLock::alive(options.state_dir, hold.run_id)) continue;
     const auto called = called_.find(hold.run_id);
-    const bool awaited =
-        called != called_.end() && clock_.steady_now() - called->second < kCallPatience;
+    if (RunLock::alive(options.state_dir, hold.run_id)) {
+      // Once it has come, its lock tells at once when it goes.
+      if (called != called_.end()) called->second.reset();
+      continue;
+    }
+    const bool awaited = called != called_.end() && called->second &&
+                         clock_.steady_now() - *called->second < kCallPatience;
     if (awaited) continue;
     const bool is_new = hold.state == HoldState::held && hold.socket_dir.empty() &&
                         called == called_.end() && hold.until > clock_.now();

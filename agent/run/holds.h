@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ class Holds {
 
   Store& store_;
   const Clock& clock_;
-  std::map<std::string, SteadyPoint> called_;  ///< by run
+  /// When a holder was called, by run; nothing once it has come.
+  std::map<std::string, std::optional<SteadyPoint>> called_;
 };
 
 }  // namespace rad

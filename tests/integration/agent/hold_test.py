@@ -205,6 +205,21 @@ class Held(HoldTest):
         self.stop(server)
         self.check_nothing_left()
 
+    def test_server_that_is_killed(self):
+        server = self.serve()
+        hold = self.hold_through_the_daemon()
+        (postmaster,) = [pid for pid in processes_of(self.host.top)
+                         if "/bin/postgres -D" in command_of(pid)]
+        os.kill(postmaster, signal.SIGKILL)
+        wait_until("the loss is told", lambda: self.holds()[0]["state"] == "failed")
+        self.assertEqual(self.holds()[0]["detail"], "the held server has ended by itself")
+        wait_until("its processes have ended", lambda: not [
+            pid for pid in processes_of(self.host.top) if "postgres" in command_of(pid)])
+        self.ask("POST", f"/v1/holds/{hold['run_id']}/release", {})
+        self.check_gone()
+        self.stop(server)
+        self.check_nothing_left()
+
     def test_holder_that_is_stopped(self):
         server = self.serve()
         self.hold_through_the_daemon()
