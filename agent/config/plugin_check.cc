@@ -66,9 +66,9 @@ Offer find_offer(const TargetConfig& target, const std::string& type,
 /// Looks at one target.
 class TargetChecker {
  public:
-  TargetChecker(const TargetConfig& target, const PluginSchemas& plugins,
-                std::vector<Diagnostic>& errors)
-      : target_(target), plugins_(plugins), errors_(errors) {}
+  TargetChecker(const TargetConfig& target, const std::vector<RotationConfig>& rotations,
+                const PluginSchemas& plugins, std::vector<Diagnostic>& errors)
+      : target_(target), rotations_(rotations), plugins_(plugins), errors_(errors) {}
 
   void run() {
     const auto* restore = checked_plugin(target_.restore, Role::restore, ".restore");
@@ -186,31 +186,43 @@ class TargetChecker {
     const auto routed = route_checks(target_, plugins_);
     for (std::size_t i = 0; i < target_.schedules.size(); ++i) {
       const auto& schedule = target_.schedules[i];
-      const auto needed = needed_proof(schedule.depth);
-      const bool provable = std::any_of(routed.begin(), routed.end(), [&](const auto& check) {
-        return check.proof >= needed && std::find(check.depths.begin(), check.depths.end(),
-                                                  schedule.depth) != check.depths.end();
-      });
-      if (provable) continue;
-      std::vector<std::string> able;
-      for (const auto& [name, plugin] : plugins_) {
-        for (const auto& check : plugin.checks) {
-          if (serves(plugin, target_) && check.proof >= needed &&
-              std::find(check.depths.begin(), check.depths.end(), schedule.depth) !=
-                  check.depths.end()) {
-            able.push_back(check.type);
-          }
-        }
-      }
-      add(schedule.at, fmt::format(".schedules[{}].depth", i),
-          fmt::format("found '{}', but no check of the target can prove {} at that depth: its runs "
-                      "could never pass",
-                      to_string(schedule.depth), to_string(needed)),
-          "add one of these checks: " + joined(able));
+      check_proof(routed, schedule.depth, schedule.at,
+                  fmt::format("{}.schedules[{}].depth", target_.path, i), "the target");
+    }
+    for (std::size_t i = 0; i < rotations_.size(); ++i) {
+      const auto& members = rotations_[i].members;
+      if (std::find(members.begin(), members.end(), target_.name) == members.end()) continue;
+      check_proof(routed, rotations_[i].depth, rotations_[i].at,
+                  fmt::format("rotations[{}].depth", i),
+                  fmt::format("its member '{}'", target_.name));
     }
   }
 
+  void check_proof(const std::vector<RoutedCheck>& routed, Depth depth, const SourceMark& at,
+                   std::string key, const std::string& whose) {
+    const auto needed = needed_proof(depth);
+    const auto proves = [&](const auto& check) {
+      return check.proof >= needed &&
+             std::find(check.depths.begin(), check.depths.end(), depth) != check.depths.end();
+    };
+    if (std::any_of(routed.begin(), routed.end(), proves)) return;
+    std::vector<std::string> able;
+    for (const auto& [name, plugin] : plugins_) {
+      for (const auto& check : plugin.checks) {
+        if (serves(plugin, target_) && proves(check)) able.push_back(check.type);
+      }
+    }
+    errors_.push_back(
+        {.at = at,
+         .key = std::move(key),
+         .message = fmt::format("found '{}', but no check of {} can prove {} at that depth: its "
+                                "runs could never pass",
+                                to_string(depth), whose, to_string(needed)),
+         .hint = "add one of these checks: " + joined(able)});
+  }
+
   const TargetConfig& target_;
+  const std::vector<RotationConfig>& rotations_;
   const PluginSchemas& plugins_;
   std::vector<Diagnostic>& errors_;
 };
@@ -219,7 +231,9 @@ class TargetChecker {
 
 std::vector<Diagnostic> check_against_plugins(const Config& config, const PluginSchemas& plugins) {
   std::vector<Diagnostic> errors;
-  for (const auto& target : config.targets) TargetChecker(target, plugins, errors).run();
+  for (const auto& target : config.targets) {
+    TargetChecker(target, config.rotations, plugins, errors).run();
+  }
   sort_by_position(errors);
   return errors;
 }

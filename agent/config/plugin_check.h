@@ -19,7 +19,7 @@ struct RoutedCheck {
 
 /// Every mistake: unknown plugin, wrong role, kinds that do not fit (restore -> artifact ->
 /// instance -> endpoint -> check), unknown check, unknown, ill-typed or missing option, a schedule
-/// whose depth no check of the target can prove. Sorted by position.
+/// or rotation whose depth no check of the target can prove. Sorted by position.
 std::vector<Diagnostic> check_against_plugins(const Config& config, const PluginSchemas& plugins);
 
 /// The checks of a target in the order they are asked: first those that its plugins ask by default

@@ -17,6 +17,7 @@ std::string join(const std::string& path, std::string_view key) {
 
 std::vector<std::string> names_of(const std::vector<const OptionRow*>& rows) {
   std::vector<std::string> names;
+  names.reserve(rows.size());
   for (const auto* row : rows) names.emplace_back(last_word(row->path));
   return names;
 }

@@ -103,9 +103,9 @@ EndedSlot missed_slot(const PlannedSchedule& schedule, const ScheduleFacts& fact
     const bool cancelled = last.verdict == Verdict::cancelled && !last.interrupted;
     ended.cause = cancelled ? MissCause::cancelled : MissCause::inconclusive_to_the_end;
     ended.detail = cancelled ? name_of(last) + " was cancelled" : tried(attempts);
-  } else if (slot.due >= end) {
+  } else if (slot.due + std::chrono::minutes(1) >= end && !slot.backup.empty()) {
     ended.cause = MissCause::backup_early;
-    ended.detail = fmt::format("it would have been due at {}, the next backup came before",
+    ended.detail = fmt::format("due at {}, but the next backup came before it could begin",
                                format_rfc3339(slot.due));
   } else if (facts.pause != nullptr && facts.pause->since < end) {
     ended.cause = MissCause::paused;

@@ -121,28 +121,32 @@ Result<CronSchedule> CronSchedule::make(CronExpression expression, std::string_v
 }
 
 TimePoint CronSchedule::next(TimePoint after) const {
-  const auto& [expression, zone, times] = *rule_;
+  const auto& expression = rule_->expression;
+  const auto& zone = *rule_->zone;
+  const auto& times = rule_->times;
   // A day earlier, because a zone may skip a whole day and put its slots into the next.
-  auto day = due_day(expression, local_day_of(*zone, after) - days(1), true);
+  auto day = due_day(expression, local_day_of(zone, after) - days(1), true);
   for (; day; day = due_day(expression, *day + days(1), true)) {
-    if (instant_of(*zone, *day + times.back()) <= after) continue;
+    if (instant_of(zone, *day + times.back()) <= after) continue;
     const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
-      return instant_of(*zone, *day + candidate) <= after;
+      return instant_of(zone, *day + candidate) <= after;
     });
-    return instant_of(*zone, *day + *time);
+    return instant_of(zone, *day + *time);
   }
   return TimePoint::max();
 }
 
 TimePoint CronSchedule::previous(TimePoint at_or_before) const {
-  const auto& [expression, zone, times] = *rule_;
-  auto day = due_day(expression, local_day_of(*zone, at_or_before) + days(1), false);
+  const auto& expression = rule_->expression;
+  const auto& zone = *rule_->zone;
+  const auto& times = rule_->times;
+  auto day = due_day(expression, local_day_of(zone, at_or_before) + days(1), false);
   for (; day; day = due_day(expression, *day - days(1), false)) {
-    if (instant_of(*zone, *day + times.front()) > at_or_before) continue;
+    if (instant_of(zone, *day + times.front()) > at_or_before) continue;
     const auto time = std::partition_point(times.begin(), times.end(), [&](minutes candidate) {
-      return instant_of(*zone, *day + candidate) <= at_or_before;
+      return instant_of(zone, *day + candidate) <= at_or_before;
     });
-    return instant_of(*zone, *day + *std::prev(time));
+    return instant_of(zone, *day + *std::prev(time));
   }
   return TimePoint::min();
 }

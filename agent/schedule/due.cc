@@ -37,6 +37,7 @@ std::vector<DueSchedule> choose_due(std::vector<DueSchedule> schedules) {
     }
   }
   std::vector<DueSchedule> chosen;
+  chosen.reserve(deepest.size());
   for (auto& [target, schedule] : deepest) chosen.push_back(std::move(schedule));
   std::stable_sort(chosen.begin(), chosen.end(), [](const auto& a, const auto& b) {
     return a.state.start_at < b.state.start_at;

@@ -105,6 +105,7 @@ void Evaluator::put_memory_right(const Slot& current, const std::optional<Slot>&
   }
   if (!schedule_.cron || !next) return;
   if (*memory.settled <= std::max(next->at, moment_.now + kTrustedAhead)) return;
+  result_.rewound = true;
   const auto before = slots_.before(current);
   memory.settled = before ? std::optional(before->at) : std::nullopt;
 }

@@ -148,8 +148,11 @@ struct ScheduleStanding {
 
 struct Evaluation {
   ScheduleStanding standing;
-  std::vector<EndedSlot> ended;       ///< since the memory was made, oldest first
-  ScheduleMemory memory;              ///< to be kept
+  std::vector<EndedSlot> ended;  ///< since the memory was made, oldest first
+  ScheduleMemory memory;         ///< to be kept
+  /// The clock had run ahead: what is recorded as missed of slots after now is void and to be
+  /// deleted, or else the causes of these slots stay wrong when they really come.
+  bool rewound = false;
   TimePoint wake = TimePoint::max();  ///< when to look again, unless a run ends earlier
 };
 

@@ -56,6 +56,7 @@ Evaluation Ticker::evaluated(const PlannedSchedule& schedule, const std::vector<
   if (memory == world_.memories.end() || memory->second != evaluation.memory) {
     result_.memories.emplace_back(key, evaluation.memory);
   }
+  if (evaluation.rewound) result_.rewound.push_back(key);
   result_.wake = std::min(result_.wake, evaluation.wake);
   return evaluation;
 }

@@ -69,6 +69,7 @@ struct Tick {
   std::vector<Ended> ended;
   std::vector<RotationProgress> cursors;                         ///< those that changed
   std::vector<std::pair<ScheduleKey, ScheduleMemory>> memories;  ///< those that changed
+  std::vector<ScheduleKey> rewound;                              ///< see Evaluation::rewound
   /// Memories of schedules that are no longer configured: to be deleted, or else the time until one
   /// of the same name comes back counts as missed.
   std::vector<ScheduleKey> forgotten;

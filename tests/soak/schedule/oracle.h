@@ -31,7 +31,6 @@ struct RecordedEnd {
   EndedSlot slot;
   TimePoint recorded_at{};
   bool clock_ahead = false;
-  TimePoint really_at{};  ///< what a clock that does not run ahead would have shown
 };
 
 class Oracle {
@@ -45,6 +44,8 @@ class Oracle {
   void started(const Plan& plan, const World& world, const Truth& truth, const DueRun& run,
                TimePoint now, bool clock_ahead);
   void ticked(const Tick& tick);
+  /// The records of slots after `now` have been deleted.
+  void rewound(const ScheduleKey& key, TimePoint now);
   void overslept(const DueRun& run, TimePoint now) {
     complain({run.target, run.schedule}, *run.slot,
              "was due unnoticed since " + format_rfc3339(run.since) + ", started only at " +

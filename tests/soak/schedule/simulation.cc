@@ -127,62 +127,6 @@ void Simulation::come_up() {
   goes_down_ = std::max(goes_down_, true_ + minutes(1));
 }
 
-void Simulation::pause_something() {
-  Pause pause;
-  pause.target = chance(0.2) ? std::string(kEvery) : any_target();
-  pause.schedule = chance(0.6) ? std::string(kEvery) : chance(0.5) ? "rad" : "daily";
-  if (chance(0.2)) {
-    pause.target = kEvery;
-    pause.schedule = "fleet";
-  }
-  pause.owner = "sre";
-  pause.reason = "maintenance";
-  pause.since = wall();
-  const auto length = chance(0.7) ? between(minutes(30), hours(20)) : between(days(1), days(12));
-  pause.until = wall() + length;
-  world_.pauses.push_back(pause);
-  truth_.pauses.emplace_back(pause, *pause.until);
-  resumes_at_ = chance(0.5) ? true_ + between(minutes(5), length) : TimePoint::max();
-  pauses_at_ = later(20);
-  disturbed_ = true;
-}
-
-void Simulation::resume_something() {
-  resumes_at_ = TimePoint::max();
-  if (world_.pauses.empty()) return;
-  const auto gone = world_.pauses.back();
-  world_.pauses.pop_back();
-  for (auto& [pause, end] : truth_.pauses) {
-    if (pause.since == gone.since) end = std::min(end, wall());
-  }
-  disturbed_ = true;
-}
-
-void Simulation::reload() {
-  const auto names = changing_targets();
-  const auto& name = names[random_() % names.size()];
-  if (absent_.erase(name) == 1) {
-    unseen_.insert(name);
-  } else {
-    absent_.insert(name);
-    if (unseen_.erase(name) == 0) truth_.configured[name].back().end = wall();
-  }
-  load();
-  reloads_at_ = later(30);
-  disturbed_ = true;
-}
-
-void Simulation::jump(milliseconds by) {
-  const auto before = wall();
-  offset_ += by;
-  truth_.jumped.push_back({std::min(before, wall()), std::max(before, wall())});
-  // The agent's loop compares its two clocks.
-  running_since_ = wall();
-  after_jump_ = true;
-  world_.hindrances.clear();
-  disturbed_ = true;
-}
-
 void Simulation::make_backups() {
   backup_at_ = true_ + between(hours(23), hours(25));
   for (const auto& name : all_targets()) {
@@ -216,7 +160,8 @@ void Simulation::happen() {
   if (true_ >= asks_at_) ask_by_hand();
   if (true_ >= pauses_at_) pause_something();
   if (true_ >= resumes_at_) resume_something();
-  if (true_ >= reloads_at_ && up_ && !disturbed_) reload();
+  const bool quiet = up_ && !disturbed_ && ahead_ == milliseconds(0);
+  if (true_ >= reloads_at_ && quiet) reload();
   if (true_ >= jumps_at_ && up_) {
     if (ahead_ != milliseconds(0)) {
       jump(-std::exchange(ahead_, milliseconds(0)));
@@ -299,8 +244,8 @@ bool Simulation::keep(const Tick& tick) {
   const auto next_write = [&] { return written++ < dies_after; };
   const auto tell = [&](const Ended& ended) {
     const bool again = uncertain_.contains({ended.key, ended.slot.slot});
-    oracle_.ended(plan_, world_, truth_, ended,
-                  {ended.slot, wall(), ahead_ != milliseconds(0), wall() - ahead_}, again);
+    oracle_.ended(plan_, world_, truth_, ended, {ended.slot, wall(), ahead_ != milliseconds(0)},
+                  again);
   };
   bool alive = true;
   for (const Ended& ended : tick.ended) {
@@ -335,6 +280,10 @@ bool Simulation::keep(const Tick& tick) {
   for (const Ended& ended : tick.ended) {
     if (ended.slot.answered && remembered.contains(ended.key)) tell(ended);
     if (!remembered.contains(ended.key)) uncertain_.insert({ended.key, ended.slot.slot});
+  }
+  for (const ScheduleKey& key : alive ? tick.rewound : std::vector<ScheduleKey>{}) {
+    std::erase_if(world_.missed[key], [&](const auto& missed) { return missed.first > wall(); });
+    oracle_.rewound(key, wall());
   }
   for (const ScheduleKey& key : tick.forgotten) world_.memories.erase(key);
   return alive;

@@ -199,6 +199,19 @@ TEST(PluginCheck, ADepthThatNothingCanProve) {
                    "checks: amcheck, sql"}));
 }
 
+TEST(PluginCheck, ARotationWhoseMemberCannotProveItsDepth) {
+  EXPECT_EQ(errors_of(R"(
+  - name: a
+    restore: {plugin: wal_e, envdir: /e}
+    instance: {plugin: postgresql}
+rotations:
+  - {name: fleet, cron: "@daily", depth: restore, targets: [a]}
+)"),
+            (Lines{"7:5 rotations[0].depth: found 'restore', but no check of its member 'a' can "
+                   "prove data at that depth: its runs could never pass | add one of these checks: "
+                   "amcheck, sql"}));
+}
+
 TEST(PluginCheck, RoutesDefaultsFirstAndConfiguredChecksAfterThem) {
   const auto config = load(R"(
   - name: a
