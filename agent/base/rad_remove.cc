@@ -4,7 +4,7 @@
 // which is no root, cannot remove what a killed plugin left. It connects to the socket of this
 // program (standard input) and writes one line, the path of a directory; the answer is the line
 // "ok", or "error: " and why. Only directories that belong to who asks are emptied: those that the
-// agent makes for plugins, and nothing that a plugin could point to. docs/adr/0009.
+// agent makes for plugins, and nothing that a plugin could point to. docs/adr/0012.
 #include <array>
 #include <cerrno>
 #include <cstdio>

@@ -1,5 +1,5 @@
 // A plugin behind a unix socket: the service manager starts it for each connection, in a unit of
-// its own and as a user of its own (deploy/systemd, docs/adr/0009-plugins-behind-sockets.md). The
+// its own and as a user of its own (deploy/systemd, docs/adr/0012-plugins-behind-sockets.md). The
 // connection is all that is known of it.
 #pragma once
 

@@ -31,7 +31,7 @@ class Container:
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="rad-systemd."))
-        self.name = self.dir.name.replace(".", "-")
+        self.name = f"rad-systemd-{os.getpid()}"
         self.nspawn = None
         self.cgroup_mount = None
         self.cgroup = None

@@ -76,13 +76,18 @@ def main():
         result = {}
         if method == "initialize":
             scratch = params["scratch_dir"] or ""
-            result = {"protocol_version": 1, "name": "spy", "version": "1", "roles": ["restore"],
-                      "produces": ["directory"], "consumes": [], "options": [], "checks": []}
+            result = {"protocol_version": 1, "name": "spy", "version": "1", "roles": ["restore", "check"],
+                      "produces": ["directory"], "consumes": [], "options": [],
+                      "checks": [{"type": "spied", "depths": ["inspect"], "proof": "metadata",
+                                  "by_default": True, "summary": "spies", "options": []}]}
         elif method == "preflight":
             result = {"backup": {"name": "spied"}, "scratch_bytes_needed": 0, "isolation": "",
                       "findings": [{"code": "spied", "message": json.dumps(spy(scratch)), "object": ""}]}
         elif method == "inspect":
             result = {"bytes_read": 0, "findings": []}
+        elif method == "check":
+            result = {"outcomes": [{"name": "spied", "check": "spied", "outcome": "pass",
+                                    "proof": "metadata"}]}
         elif method == "cleanup":
             result = {"removed_bytes": 0}
         print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)

@@ -282,6 +282,31 @@ class SystemdTest(unittest.TestCase):
         self.host.run("radctl", "status")
         self.await_active()
 
+    def holds(self):
+        return json.loads(self.host.out("radctl", "hold", "list", "--json"))["holds"]
+
+    def test_11_a_held_instance_survives_the_agent(self):
+        self.host.run("useradd", "--groups", "rad-operator", "--user-group", "operator1")
+        self.host.run("useradd", "--user-group", "stranger1")
+        self.host.run("radctl", "run", "start", "customers-db", "--hold", "1h", "--reason", "look at it",
+                      "--wait", user="operator1", timeout=300)
+        hold = wait_until("it is held", lambda: [one for one in self.holds() if one["state"] == "ready"])[0]
+        line = self.host.out("radctl", "hold", "psql", hold["run_id"], user="operator1")
+        question = line.split() + ["-XAtc", "select count(*) > 0 from pgbench_accounts"]
+        pid = self.host.out("pgrep", "-o", "-u", "rad-plugin", "postgres")
+        self.assertEqual(self.host.out(*question, user="operator1"), "t", line)
+        self.host.run("systemctl", "restart", "rad-agent")
+        self.assertEqual(self.host.out(*question, user="operator1"), "t", "after a restart")
+        self.host.run("systemctl", "kill", "-s", "KILL", "rad-agent")
+        self.await_active()
+        self.assertEqual(self.host.out(*question, user="operator1"), "t", "after kill -9")
+        self.assertEqual(self.host.out("pgrep", "-o", "-u", "rad-plugin", "postgres"), pid)
+        self.assertEqual([one["state"] for one in self.holds()], ["ready"])
+        self.assertNotEqual(self.host.run(*question, user="stranger1", check=False).returncode, 0)
+        self.host.run("radctl", "hold", "release", hold["run_id"], user="operator1")
+        wait_until("nothing is left", lambda: not self.holds() and not self.plugin_processes() and
+                   not self.left_in("/var/lib/rad-agent/scratch") and not self.runtime_leftovers())
+
     def test_20_upgrade_keeps_state(self):
         runs = self.host.out("radctl", "run", "list", "--json")
         count = len(json.loads(runs)["runs"])
