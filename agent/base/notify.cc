@@ -1,5 +1,6 @@
 #include "agent/base/notify.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,13 @@ std::optional<std::chrono::microseconds> watchdog_interval() noexcept {
   const auto pid = number_in("WATCHDOG_PID");
   if (pid && *pid != static_cast<std::uint64_t>(::getpid())) return std::nullopt;
   return std::chrono::microseconds(*interval);
+}
+
+int inherited_sockets() noexcept {
+  const auto process = number_in("LISTEN_PID");
+  const auto count = number_in("LISTEN_FDS");
+  const bool ours = process && *process == static_cast<std::uint64_t>(::getpid());
+  return ours && count ? static_cast<int>(std::min<std::uint64_t>(*count, 1000)) : 0;
 }
 
 void notify(std::string_view state) noexcept {

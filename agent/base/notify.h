@@ -11,6 +11,10 @@ namespace rad {
 /// or when it cannot be reached, nothing happens.
 void notify(std::string_view state) noexcept;
 
+/// How many sockets the service manager has handed over, from descriptor 3 on ($LISTEN_FDS, if
+/// $LISTEN_PID is this process). At most 1000.
+int inherited_sockets() noexcept;
+
 /// How often the service manager wants "WATCHDOG=1" at the latest ($WATCHDOG_USEC, if $WATCHDOG_PID
 /// is this process or not set). Nothing: it does not watch.
 std::optional<std::chrono::microseconds> watchdog_interval() noexcept;

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <map>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/base/detached_work.h"
 #include "agent/base/text.h"
 #include "agent/base/unique_fd.h"
 
@@ -162,19 +162,16 @@ Result<std::shared_ptr<Question>> CallerLookup::Impl::start(Peer peer) {
   const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) return busy;
   auto question = std::make_shared<Question>(fd);
-  try {
-    ++busy_threads();
-    std::thread([question, peer, who = rules] {
-      question->caller = identify(peer, who);
-      question->done = true;
-      (void)::eventfd_write(question->answered.get(), 1);
-      --busy_threads();
-    }).detach();
-  } catch (const std::exception&) {
+  ++busy_threads();
+  const bool started = start_detached([question, peer, who = rules] {
+    question->caller = identify(peer, who);
+    question->done = true;
+    (void)::eventfd_write(question->answered.get(), 1);
     --busy_threads();
-    return busy;
-  }
-  return question;
+  });
+  if (started) return question;
+  --busy_threads();
+  return busy;
 }
 
 /// Ends with the entry answered, or given up.

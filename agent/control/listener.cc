@@ -1,8 +1,6 @@
 #include "agent/control/listener.h"
 
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -14,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/base/notify.h"
 #include "agent/base/text.h"
 
 namespace rad {
@@ -26,15 +25,6 @@ using boost::system::error_code;
 
 constexpr int kFirstInherited = 3;
 constexpr std::size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
-
-std::optional<long> number_of(const char* text) {
-  if (text == nullptr) return std::nullopt;
-  long value = 0;
-  const char* const last = text + std::strlen(text);
-  const auto [end, error] = std::from_chars(text, last, value);
-  if (error != std::errc() || end != last) return std::nullopt;
-  return value;
-}
 
 /// The path at which `fd` listens, "" if it does not.
 std::string listening_path(int fd) {
@@ -97,10 +87,8 @@ Status remove_stale(const fs::path& path) {
 }  // namespace
 
 UniqueFd take_inherited_socket(const fs::path& path) {
-  const auto process = number_of(std::getenv("LISTEN_PID"));
-  const auto count = number_of(std::getenv("LISTEN_FDS"));
-  if (!process || *process != ::getpid() || !count) return {};
-  for (int fd = kFirstInherited; fd < kFirstInherited + *count && fd < 1024; ++fd) {
+  const int end = kFirstInherited + inherited_sockets();
+  for (int fd = kFirstInherited; fd < end; ++fd) {
     // What is marked close-on-exec is not what we were started with: it was taken before.
     const int flags = ::fcntl(fd, F_GETFD);
     if (flags < 0 || (flags & FD_CLOEXEC) != 0 || listening_path(fd) != path.native()) continue;

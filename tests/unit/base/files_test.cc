@@ -184,7 +184,8 @@ TEST(TreeBytes, TakesAHoleForNothing) {
 TEST(FreeBytes, AsksTheFileSystemOfThePath) {
   const TempDir dir;
   EXPECT_GT(*free_bytes(dir.path()), 0U);
-  EXPECT_FALSE(free_bytes(dir / "missing"));
+  EXPECT_GT(*free_bytes(dir / "missing" / "deeper"), 0U);
+  EXPECT_FALSE(free_bytes(dir.write("file", "") / "below"));
 }
 
 TEST(LockFile, HoldsAcrossProcessesUntilTheDescriptorGoes) {
