@@ -1,6 +1,7 @@
 #include "agent/control/listener.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
 
