@@ -23,13 +23,9 @@ constexpr std::string_view kHeartbeat = ": still here\n\n";
 /// One client that follows one run.
 class Follower {
  public:
-  Follower(Daemon& daemon, asio::any_io_executor executor, std::string id, std::uint64_t after,
-           EventTimes times)
-      : daemon_(daemon),
-        timer_(std::move(executor)),
-        id_(std::move(id)),
-        after_(after),
-        times_(times) {}
+  Follower(Daemon& daemon, const asio::any_io_executor& executor, std::string id,
+           std::uint64_t after, EventTimes times)
+      : daemon_(daemon), timer_(executor), id_(std::move(id)), after_(after), times_(times) {}
 
   asio::awaitable<void> follow(HttpStream& out) {
     Clock::time_point sent = Clock::now();
@@ -123,12 +119,11 @@ std::string format_event(const RunEvent& event) {
   return text;
 }
 
-HttpResponse run_events_answer(Daemon& daemon, asio::any_io_executor executor, std::string id,
-                               std::uint64_t after, EventTimes times) {
+HttpResponse run_events_answer(Daemon& daemon, const asio::any_io_executor& executor,
+                               std::string id, std::uint64_t after, EventTimes times) {
   HttpResponse response;
   response.content_type = "text/event-stream";
-  const auto follower =
-      std::make_shared<Follower>(daemon, std::move(executor), std::move(id), after, times);
+  const auto follower = std::make_shared<Follower>(daemon, executor, std::move(id), after, times);
   response.stream = [follower](HttpStream& out) { return follower->follow(out); };
   return response;
 }

@@ -25,7 +25,7 @@ std::string format_event(const RunEvent& event);
 
 /// The events of run `id` with numbers above `after`, from its feed while it goes on, from the
 /// store when it has ended. A run that waits is waited for.
-HttpResponse run_events_answer(Daemon& daemon, boost::asio::any_io_executor executor,
+HttpResponse run_events_answer(Daemon& daemon, const boost::asio::any_io_executor& executor,
                                std::string id, std::uint64_t after, EventTimes times = {});
 
 }  // namespace rad
