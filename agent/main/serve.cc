@@ -77,25 +77,40 @@ class Service {
 
   /// All or nothing. Every mistake is printed; the error names the first.
   asio::awaitable<Result<std::shared_ptr<const Generation>>> load() {
-    std::optional<Config> config = cli::load_or_explain(common_);
-    if (!config) {
-      co_return fail(Reason::config_invalid,
-                     fmt::format("'{}' has mistakes", common_.config.string()),
-                     "rad-agent check-config lists them");
-    }
+    LoadResult loaded = load_config(common_.config);
+    cli::write_out(stderr, to_text(loaded.warnings, "warning"));
+    if (!loaded.ok()) co_return refuse(loaded.errors);
     auto generation = std::make_shared<Generation>();
-    generation->config = std::move(*config);
+    generation->config = std::move(loaded.config);
+    const ProgramDirs dirs = default_program_dirs(common_.executable);
+    AgentOptions& agent = generation->config.agent;
+    if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
+    if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
     RAD_CO_TRY(generation->catalog,
                co_await describe_plugins(context_.get_executor(), generation->config.agent));
     for (const auto& [name, error] : generation->catalog.broken) log::error(error.message);
     const std::vector<Diagnostic> mistakes =
         check_against_plugins(generation->config, generation->catalog.schemas);
-    if (!mistakes.empty()) {
-      cli::write_out(stderr, to_text(mistakes, "error"));
-      co_return fail(Reason::config_invalid, mistakes.front().message,
-                     "rad-agent check-config lists every mistake");
-    }
+    if (!mistakes.empty()) co_return refuse(mistakes);
     co_return generation;
+  }
+
+  /// Everything is in the journal and in the answer to whoever asked for a reload.
+  Error refuse(const std::vector<Diagnostic>& mistakes) const {
+    constexpr std::string_view kWord = "error: ";
+    const std::string all = to_text(mistakes, "error");
+    cli::write_out(stderr, all);
+    const std::string first = all.substr(kWord.size(), all.find('\n') - kWord.size());
+    Error error =
+        fail(Reason::config_invalid,
+             fmt::format("the configuration has {}: {}",
+                         mistakes.size() == 1
+                             ? "a mistake"
+                             : fmt::format("{} mistakes, the first of them", mistakes.size()),
+                         first),
+             "rad-agent check-config lists every mistake");
+    error.detail = all;
+    return error;
   }
 
   asio::awaitable<Status> try_work() {

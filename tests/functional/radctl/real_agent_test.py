@@ -202,7 +202,7 @@ class RealAgent(AgentTest):
         self.host.config_file.write_text("targets: [{nmae: t}]")
         ended = self.radctl("reload")
         self.assertEqual(ended.status, 2, ended)
-        self.assertIn("has mistakes", ended.stderr)
+        self.assertIn("the configuration has", ended.stderr)
         self.assertIn("still in force", self.radctl("status").stdout)
         self.host.config_file.write_text(good)
         self.assertEqual(self.radctl("reload").stdout, "RELOADED  1 target, 1 schedule\n")
