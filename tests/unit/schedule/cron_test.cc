@@ -83,6 +83,26 @@ TEST(CronNext, HalfHourDaylightSaving) {
             (Texts{"2026-10-03T15:30", "2026-10-04T15:15"}));
 }
 
+TEST(CronNext, NewYorkCasablancaKathmandu) {
+  // 02:30 does not exist on 8 March 2026, 01:30 comes twice on 1 November.
+  EXPECT_EQ(slots(make("30 2 * * *", "America/New_York"), "2026-03-07T12:00:00Z", 2),
+            (Texts{"2026-03-08T07:00", "2026-03-09T06:30"}));
+  EXPECT_EQ(slots(make("30 1 * * *", "America/New_York"), "2026-10-31T12:00:00Z", 2),
+            (Texts{"2026-11-01T05:30", "2026-11-02T06:30"}));
+  // An hour back for Ramadan, from 15 February to 22 March 2026.
+  EXPECT_EQ(slots(make("30 2 * * *", "Africa/Casablanca"), "2026-02-14T12:00:00Z", 2),
+            (Texts{"2026-02-15T01:30", "2026-02-16T02:30"}));
+  EXPECT_EQ(slots(make("30 2 * * *", "Africa/Casablanca"), "2026-03-21T12:00:00Z", 2),
+            (Texts{"2026-03-22T02:00", "2026-03-23T01:30"}));
+  EXPECT_EQ(slots(make("0 6 2 * *", "Asia/Kathmandu"), "2026-03-01T00:00:00Z", 1),
+            (Texts{"2026-03-02T00:15"}));
+}
+
+TEST(CronNext, LastFriday) {
+  EXPECT_EQ(slots(make("0 20 * * 5L"), "2026-01-01T00:00:00Z", 3),
+            (Texts{"2026-01-30T20:00", "2026-02-27T20:00", "2026-03-27T20:00"}));
+}
+
 TEST(CronNext, LeapDays) {
   EXPECT_EQ(slots(make("0 0 29 2 *"), "2026-01-01T00:00:00Z", 3),
             (Texts{"2028-02-29T00:00", "2032-02-29T00:00", "2036-02-29T00:00"}));
