@@ -244,7 +244,7 @@ Status Holder::Impl::remove_everything() {
     hold->state = HoldState::releasing;
     RAD_CHECK(store_.put_hold(*hold));
   }
-  const Status removed = remove_ended(options_, store_, run_id_);
+  Status removed = remove_ended(options_, store_, run_id_);
   if (!removed) {
     write_hold_failure(options_, run_id_, removed.error().message);
     say("error", removed.error().message);
