@@ -50,7 +50,7 @@ class Coordinator::Impl {
       : state_{.services = services, .request = std::move(request), .observer = observer} {}
 
   asio::awaitable<Result<RunReport>> run();
-  void cancel(std::string why);
+  void cancel(std::string why, Reason reason);
 
  private:
   asio::awaitable<Status> carry_out(Stage stage);
@@ -75,9 +75,10 @@ void Coordinator::Impl::begin(TimePoint now) {
   state_.report.rpo_target = state_.request.target.objectives.rpo;
 }
 
-void Coordinator::Impl::cancel(std::string why) {
+void Coordinator::Impl::cancel(std::string why, Reason reason) {
   if (state_.cancelled || !state_.cancellable) return;
   state_.cancelled = std::move(why);
+  state_.cancel_reason = reason;
   if (state_.active != nullptr && state_.active->process) state_.active->process->cancel();
 }
 
@@ -119,7 +120,7 @@ asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
 
 asio::awaitable<Status> Coordinator::Impl::carry_out(Stage stage) {
   if (state_.cancelled && stage != Stage::cleanup && stage != Stage::report) {
-    co_return fail(Reason::cancelled, *state_.cancelled);
+    co_return fail(state_.cancel_reason, *state_.cancelled);
   }
   switch (stage) {
     case Stage::preflight:
@@ -146,8 +147,8 @@ Coordinator::~Coordinator() = default;
 asio::awaitable<Result<RunReport>> Coordinator::run() {
   return impl_->run();
 }
-void Coordinator::cancel(std::string why) {
-  impl_->cancel(std::move(why));
+void Coordinator::cancel(std::string why, Reason reason) {
+  impl_->cancel(std::move(why), reason);
 }
 
 }  // namespace rad

@@ -73,8 +73,10 @@ class Coordinator {
   /// the run could not begin and left no record: target_busy, or a store that cannot be written.
   boost::asio::awaitable<Result<RunReport>> run();
 
-  /// The run goes to cleanup and ends as cancelled. Without effect once cleanup has begun.
-  void cancel(std::string why);
+  /// The run goes to cleanup and ends as cancelled, or, with the reason interrupted, as
+  /// inconclusive: the agent was stopped, nobody took the question back. Without effect once
+  /// cleanup has begun.
+  void cancel(std::string why, Reason reason = Reason::cancelled);
 
  private:
   class Impl;

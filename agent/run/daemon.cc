@@ -95,7 +95,7 @@ asio::awaitable<void> Daemon::Impl::run() {
 
 void Daemon::Impl::stop() {
   stopping_ = true;
-  live_.cancel_all("the agent was stopped");
+  live_.interrupt_all("the agent was stopped");
   wake_.cancel();
   backups_timer_.cancel();
 }
@@ -116,6 +116,15 @@ void Daemon::Impl::read_store() {
     log::error(known.error().message);
   }
   if (const Status queue = queue_.load(); !queue) log::error(queue.error().message);
+  // A request whose run was begun and interrupted has its answer: the record says so.
+  const std::vector<QueuedRequest> waiting = queue_.requests();
+  for (const QueuedRequest& request : waiting) {
+    const auto begun = store_.load_run(request.id);
+    if (!begun || !*begun || !(*begun)->ended_at) continue;
+    if (const auto removed = queue_.remove(request.id); !removed) {
+      log::error(removed.error().message);
+    }
+  }
 }
 
 void Daemon::Impl::prune() {

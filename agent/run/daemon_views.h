@@ -47,6 +47,8 @@ struct ScheduleView {
   std::optional<TimePoint> next;  ///< when the next run is to be started
   unsigned attempts = 0;
   std::string waits_for;  ///< why a due one does not run yet
+  /// Longest time between two of its times; nothing if backups decide.
+  std::optional<std::chrono::milliseconds> longest_interval;
   std::optional<PauseView> pause;
 };
 

@@ -135,8 +135,8 @@ bool LiveRuns::cancel(const std::string& run_id, const std::string& why) {
   return false;
 }
 
-void LiveRuns::cancel_all(const std::string& why) {
-  for (const auto& [target, entry] : runs_) entry->coordinator.cancel(why);
+void LiveRuns::interrupt_all(const std::string& why) {
+  for (const auto& [target, entry] : runs_) entry->coordinator.cancel(why, Reason::interrupted);
 }
 
 std::shared_ptr<RunFeed> LiveRuns::feed(const std::string& run_id) const {

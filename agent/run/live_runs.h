@@ -33,7 +33,8 @@ class LiveRuns {
   void start(std::shared_ptr<const RunContext> context, RunRequest request);
   /// \return whether such a run goes on.
   bool cancel(const std::string& run_id, const std::string& why);
-  void cancel_all(const std::string& why);
+  /// They end as interrupted: schedules try again.
+  void interrupt_all(const std::string& why);
 
   bool idle() const noexcept { return runs_.empty(); }
   std::size_t count() const noexcept { return runs_.size(); }

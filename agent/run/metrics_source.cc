@@ -7,7 +7,6 @@
 #include "agent/config/plugin_check.h"
 #include "agent/report/issue_directory.h"
 #include "agent/run/workspace.h"
-#include "agent/schedule/cron.h"
 
 namespace rad {
 namespace {
@@ -20,15 +19,10 @@ const ScheduleView* view_of(const DaemonState& state, const std::string& target,
   return nullptr;
 }
 
-std::optional<std::chrono::milliseconds> interval_of(const CronExpression& expression,
-                                                     const std::string& zone) {
-  const auto cron = CronSchedule::make(expression, zone);
-  return cron ? std::optional(cron->longest_interval()) : std::nullopt;
-}
-
 MetricsSchedule describe(const ScheduleView* view, const std::string& name, Depth depth) {
   MetricsSchedule entry{.name = name, .depth = depth};
   if (view != nullptr) entry.next_run = view->next;
+  if (view != nullptr) entry.expected_interval = view->longest_interval;
   entry.paused = view != nullptr && view->pause.has_value();
   return entry;
 }
@@ -44,20 +38,15 @@ MetricsTarget describe(const Config& config, const TargetConfig& target,
     row.checks.push_back(routed.check.name);
   }
   for (const ScheduleConfig& schedule : target.schedules) {
-    MetricsSchedule entry =
-        describe(view_of(state, target.name, schedule.name), schedule.name, schedule.depth);
-    if (schedule.trigger == ScheduleTrigger::cron) {
-      entry.expected_interval = interval_of(schedule.cron, schedule.time_zone);
-    }
-    row.schedules.push_back(std::move(entry));
+    row.schedules.push_back(
+        describe(view_of(state, target.name, schedule.name), schedule.name, schedule.depth));
   }
   for (const RotationConfig& rotation : config.rotations) {
     if (std::ranges::find(rotation.members, target.name) == rotation.members.end()) continue;
     MetricsSchedule entry =
         describe(view_of(state, rotation.name, rotation.name), rotation.name, rotation.depth);
     // The turn of one member may come right away or after all others.
-    const auto interval = interval_of(rotation.cron, rotation.time_zone);
-    if (interval) entry.expected_interval = *interval * rotation.members.size();
+    if (entry.expected_interval) *entry.expected_interval *= rotation.members.size();
     row.schedules.push_back(std::move(entry));
   }
   const auto covered = state.coverage.find(target.name);

@@ -114,7 +114,7 @@ asio::awaitable<Status> recover_stage(RunState& run) {
 
 asio::awaitable<Error> first_cause(RunState& run, Stage stage, Error error) {
   if (run.cancelled) {
-    error.reason = Reason::cancelled;
+    error.reason = run.cancel_reason;
     error.message = *run.cancelled;
     co_return error;
   }

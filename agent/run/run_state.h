@@ -28,7 +28,8 @@ struct RunState {
   std::optional<Artifact> artifact;
   std::optional<Endpoint> endpoint;
   std::optional<std::string> cancelled;  ///< why, once somebody has asked for it
-  RunPlugin* active = nullptr;           ///< whose request is running
+  Reason cancel_reason = Reason::cancelled;
+  RunPlugin* active = nullptr;  ///< whose request is running
   bool cancellable = true;
 
   /// Writes the record; a store that cannot be written is logged, the run goes on.

@@ -46,9 +46,23 @@ std::string waits_of(const Standing& standing, const Tick& tick) {
   return "";
 }
 
+std::optional<std::chrono::milliseconds> interval_of(const Plan& plan, const Standing& standing) {
+  auto is = [&](const PlannedSchedule& schedule) {
+    return schedule.cron && schedule.target == standing.target &&
+           schedule.name == standing.schedule;
+  };
+  for (const PlannedSchedule& schedule : plan.schedules) {
+    if (is(schedule)) return schedule.cron->longest_interval();
+  }
+  for (const Plan::Rotation& rotation : plan.rotations) {
+    if (is(rotation.schedule)) return rotation.schedule.cron->longest_interval();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::vector<ScheduleView> schedule_views(const Config& config, const Plan&, const World& world,
+std::vector<ScheduleView> schedule_views(const Config& config, const Plan& plan, const World& world,
                                          const Tick& tick, TimePoint now) {
   std::vector<ScheduleView> views;
   for (const Standing& standing : tick.standings) {
@@ -67,6 +81,7 @@ std::vector<ScheduleView> schedule_views(const Config& config, const Plan&, cons
     view.waits_for = waits_of(standing, tick);
     const Pause* pause = pause_of(world.pauses, standing.target, standing.schedule, now);
     if (pause != nullptr) view.pause = *pause;
+    view.longest_interval = interval_of(plan, standing);
     views.push_back(std::move(view));
   }
   return views;

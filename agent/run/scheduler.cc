@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/run/run_history.h"
 #include "agent/run/schedule_view.h"
 #include "agent/run/workspace.h"
@@ -111,21 +112,17 @@ Moment Scheduler::Impl::look_at_clock() {
     const auto ran = now - *seen_wall_;
     const auto passed =
         std::chrono::duration_cast<std::chrono::milliseconds>(steady - seen_steady_);
-    if (ran - passed > kJump) {
-      log::warning(
-          fmt::format("the clock was set forward by {} s",
-                      std::chrono::duration_cast<std::chrono::seconds>(ran - passed).count()));
+    const auto jump = ran - passed;
+    if (std::chrono::abs(jump) > kJump) {
+      log::warning(fmt::format("the clock was set {} by {}", jump.count() > 0 ? "forward" : "back",
+                               format_duration(std::chrono::abs(jump))));
       running_since_ = now;
       after_jump_ = true;
       world_.hindrances.clear();
       wake_ = {};
-    } else if (passed - ran > kJump) {
-      log::warning(
-          fmt::format("the clock was set back by {} s",
-                      std::chrono::duration_cast<std::chrono::seconds>(passed - ran).count()));
-      wake_ = {};
-      const Status loaded = history_.load(oldest_run_needed());
-      if (!loaded) log::error(loaded.error().message);
+      Status again = read_memories();
+      if (again) again = history_.load(oldest_run_needed());
+      if (!again) log::error(again.error().message);
     }
   }
   seen_wall_ = now;
@@ -229,6 +226,10 @@ Status Scheduler::Impl::write_down(const Tick& tick) {
     row.slot_done = memory.settled;
     RAD_CHECK(store_.put_schedule(row));
     world_.memories[key] = memory;
+  }
+  for (const ScheduleKey& key : tick.rewound) {
+    RAD_CHECK(store_.remove_missed(key.first, key.second, now));
+    std::erase_if(world_.missed[key], [&](const auto& slot) { return slot.first > now; });
   }
   for (const ScheduleKey& key : tick.forgotten) {
     RAD_CHECK(store_.remove_schedule(key.first, key.second));

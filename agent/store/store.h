@@ -108,6 +108,8 @@ class Store {
   Result<std::vector<RotationCursor>> list_rotations();
   /// \return whether it is new; what is recorded already stays as it is and is not counted again.
   Result<bool> record_missed(const MissedSlot& slot);
+  /// Slots after `after`: they were recorded under a clock that had run ahead. Counters stay.
+  Status remove_missed(const std::string& target, const std::string& schedule, TimePoint after);
   /// Newest slot first; all targets if `target` is empty.
   Result<std::vector<MissedSlot>> list_missed(const std::string& target, TimePoint since,
                                               std::size_t limit);

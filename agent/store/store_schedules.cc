@@ -118,6 +118,13 @@ Result<bool> Store::record_missed(const MissedSlot& slot) {
   return true;
 }
 
+Status Store::remove_missed(const std::string& target, const std::string& schedule,
+                            TimePoint after) {
+  return status_of(change(
+      impl_->database, "DELETE FROM missed_slots WHERE target = ?1 AND schedule = ?2 AND slot > ?3",
+      [&](Statement& write) { write.bind(1, target).bind(2, schedule).bind(3, to_ms(after)); }));
+}
+
 Result<std::vector<MissedSlot>> Store::list_missed(const std::string& target, TimePoint since,
                                                    std::size_t limit) {
   RAD_TRY(auto list, impl_->database.prepare(

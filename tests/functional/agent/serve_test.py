@@ -166,7 +166,7 @@ class Serving(ServeTest):
         self.assertEqual(beside.status, 3, beside)
         self.stop(server)
         self.assertEqual(self.host.query("select verdict, cleanup from runs"),
-                         [("cancelled", "clean")])
+                         [("inconclusive", "clean")])
 
     def test_killed_and_started_again(self):
         self.host.add_fake(script={"verify": [{"delay": "60s", "daemon": True}]},
