@@ -70,6 +70,8 @@ class RealAgent(AgentTest):
     def running(self):
         return [run["id"] for run in self.ask("status")["running"]]
 
+
+class Commands(RealAgent):
     def test_exit_statuses_are_those_of_the_runs(self):
         def checked(outcome, reason):
             return {"checks": {"fake_data": {"outcome": outcome, "reason": reason,
