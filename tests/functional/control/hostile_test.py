@@ -20,6 +20,13 @@ PARTS = ("reader", "never_reads", "slow_sender", "garbage", "half_closed", "pipe
          "giant_header", "silent", "vanishing", "follower")
 
 
+def sanitized():
+    """Sanitizers keep what was freed, and shadows of it: the size then says nothing."""
+    cache = control_client.agent_under_test.BUILD / "CMakeCache.txt"
+    return any(line.startswith("RAD_SANITIZE:") and not line.rstrip().endswith("=")
+               for line in cache.read_text().splitlines())
+
+
 class Clients:
     """One process full of bad clients, each a thread of its own."""
 
@@ -169,7 +176,8 @@ class Hostile(ControlTest):
               f"RSS {before} KiB before, {peak} at most, {after} after\n{counts}")
         self.assertGreater(len(ordered), SECONDS / 5)
         self.assertLess(gap, 10, "the scheduler missed a tick")
-        self.assertLess(peak - before, 48 * 1024, "memory grew")
+        if not sanitized():
+            self.assertLess(peak - before, 48 * 1024, "memory grew")
         self.assertGreater(counts.get("reader 200", 0), 0)
         self.assertTrue(server.running())
         self.ask("GET", "/v1/status")
