@@ -307,6 +307,40 @@ class SystemdTest(unittest.TestCase):
         wait_until("nothing is left", lambda: not self.holds() and not self.plugin_processes() and
                    not self.left_in("/var/lib/rad-agent/scratch") and not self.runtime_leftovers())
 
+    def test_12_a_new_user_writes_starts_and_cancels(self):
+        """With nothing but what the package brings: explain, check-config, radctl, the manual."""
+        told = self.host.out("rad-agent", "explain", "targets[].restore.plugin")
+        self.assertIn("plugin with the role restore", told)
+        example = self.host.out("rad-agent", "explain", "targets")
+        for key in ("targets[].name", "targets[].checks", "targets[].schedules"):
+            self.assertIn(key, example)
+        self.host.write("/etc/rad-agent/conf.d/second.yaml", TARGET.replace("customers-db", "second-db"))
+        self.host.run("rad-agent", "check-config")
+        self.assertIn("2 targets", self.host.out("radctl", "reload", user="operator1"))
+        refused = self.host.run("radctl", "run", "start", "second-db", "--reason", "look",
+                                user="stranger1", check=False)
+        self.assertEqual(refused.returncode, 5, refused)
+        started = json.loads(self.host.out("radctl", "run", "start", "second-db", "--json",
+                                           "--reason", "first try", user="operator1"))
+        self.host.run("radctl", "run", "cancel", started["run_id"], "--reason", "enough seen",
+                      user="operator1")
+        ended = self.host.run("radctl", "run", "wait", started["run_id"], user="operator1",
+                              check=False, timeout=120)
+        self.assertEqual(ended.returncode, 6, ended)
+        self.assertIn("cancelled by operator1: enough seen", ended.stdout + ended.stderr)
+        passed = self.host.run("radctl", "run", "start", "second-db", "--reason", "now all of it",
+                               "--wait", user="operator1", timeout=300)
+        self.assertIn("PASS", passed.stdout)
+        said = [(entry["user"], entry["action"], entry["allowed"])
+                for entry in json.loads(self.host.out("radctl", "audit", "--json"))["entries"]]
+        # Of a stranger nothing is read but who it is.
+        for entry in (("stranger1", "connect", False), ("operator1", "run.start", True),
+                      ("operator1", "run.cancel", True), ("operator1", "reload", True)):
+            self.assertIn(entry, said)
+        self.assertTrue(self.host.out("sh", "-c", "zcat -f /usr/share/man/man1/radctl.1* | head -1"))
+        self.host.run("rm", "/etc/rad-agent/conf.d/second.yaml")
+        self.host.run("radctl", "reload")
+
     def test_20_upgrade_keeps_state(self):
         runs = self.host.out("radctl", "run", "list", "--json")
         count = len(json.loads(runs)["runs"])
