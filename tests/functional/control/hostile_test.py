@@ -21,7 +21,7 @@ PARTS = ("reader", "never_reads", "slow_sender", "garbage", "half_closed", "pipe
 
 
 def sanitized():
-    """Sanitizers keep what was freed, and shadows of it: the size then says nothing."""
+    """Sanitizers keep what was freed, and take ten times the time: size and gaps say nothing."""
     cache = control_client.agent_under_test.BUILD / "CMakeCache.txt"
     return any(line.startswith("RAD_SANITIZE:") and not line.rstrip().endswith("=")
                for line in cache.read_text().splitlines())
@@ -175,8 +175,8 @@ class Hostile(ControlTest):
         print(f"\nlargest gap between ticks {gap:.2f} s, slowest answer {slowest:.2f} s, "
               f"RSS {before} KiB before, {peak} at most, {after} after\n{counts}")
         self.assertGreater(len(ordered), SECONDS / 5)
-        self.assertLess(gap, 10, "the scheduler missed a tick")
         if not sanitized():
+            self.assertLess(gap, 10, "the scheduler missed a tick")
             self.assertLess(peak - before, 48 * 1024, "memory grew")
         self.assertGreater(counts.get("reader 200", 0), 0)
         self.assertTrue(server.running())
