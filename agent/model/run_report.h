@@ -34,8 +34,8 @@ struct RunReport {
   std::string target;
   std::string schedule;  ///< "manual" for a run by hand
   Depth depth = Depth::restore;
-  std::string requested_by;  ///< user name, or "schedule"
-  std::string request_note;  ///< why somebody asked for it
+  std::string requested_by;          ///< user name, or "schedule"
+  std::string request_note;          ///< why somebody asked for it
   std::string requested_backup;      ///< asked for instead of the configured one; "" if not
   std::string requested_recover_to;  ///< likewise
   std::string host;

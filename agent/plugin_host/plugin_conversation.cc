@@ -108,6 +108,16 @@ Error PluginConversation::end_error() const {
            "its last words are in the run's log; if it was not killed by hand, report it");
   error.detail = printable(captured_log(), 4000);
   error.retryable = true;
+  // The launcher's own words are safe to repeat: no data has been touched yet.
+  constexpr std::string_view kLauncher = "error: rad-launch: ";
+  const std::string& said = error.detail;
+  if (said.starts_with(kLauncher)) {
+    error.reason = Reason::host_unfit;
+    error.message = fmt::format("plugin '{}' could not be isolated: {}", name_,
+                                said.substr(kLauncher.size(), said.find('\n') - kLauncher.size()));
+    error.hint = "this host does not allow what rad-launch needs; see docs/adr/0005-isolation.md";
+    error.retryable = false;
+  }
   return error;
 }
 

@@ -94,6 +94,16 @@ TEST(PluginConversation, SaysWhenAndHowThePluginEnded) {
   expect_error(plugin.call("cleanup"), Reason::plugin_crashed, "during 'restore'");
 }
 
+TEST(PluginConversation, BlamesTheHostForALauncherThatFails) {
+  SocketPlugin plugin(silence);
+  plugin.peer->say("error: rad-launch: making mounts private: Invalid argument\n");
+  plugin.hang_up();
+  const auto result = plugin.call("initialize");
+  expect_error(result, Reason::host_unfit,
+               "could not be isolated: making mounts private: Invalid argument");
+  EXPECT_FALSE(result.error().retryable);
+}
+
 TEST(PluginConversation, NoticesAnEndBetweenRequests) {
   SocketPlugin plugin(test::answer);
   EXPECT_TRUE(plugin.call("initialize"));
