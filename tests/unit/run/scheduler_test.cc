@@ -1,0 +1,209 @@
+// The scheduler between a real store and a clock of the test's: what it starts, what it writes
+// down, and that a new process or another clock changes nothing about either.
+#include "agent/run/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/base/text.h"
+#include "agent/run/coordinator.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace rad {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TimePoint at(std::string_view text) {
+  return parse_time(text).value();
+}
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  SchedulerTest() { config_.agent.max_concurrent_runs = 2; }
+
+  TargetConfig& add(const std::string& name) {
+    config_.targets.push_back({.name = name});
+    return config_.targets.back();
+  }
+  static ScheduleConfig cron(const std::string& name, std::string_view expression, Depth depth) {
+    ScheduleConfig schedule;
+    schedule.name = name;
+    schedule.cron = CronExpression::parse(expression).value();
+    schedule.time_zone = "UTC";
+    schedule.depth = depth;
+    return schedule;
+  }
+  /// As after a restart of the agent.
+  void restart() {
+    scheduler_ = std::make_unique<Scheduler>(store_, clock_);
+    ASSERT_TRUE(scheduler_->configure(config_));
+  }
+  std::vector<PlannedStart> tick() {
+    config_.agent.state_dir = dir_.path();
+    auto plan = scheduler_->tick({config_, requests_, {}, 1ULL << 40U});
+    EXPECT_TRUE(plan) << plan.error().message;
+    return plan ? *plan : std::vector<PlannedStart>{};
+  }
+  /// What is to be started, by target.
+  std::vector<std::string> starts() {
+    std::vector<std::string> names;
+    for (const PlannedStart& start : tick()) names.push_back(start.target);
+    return names;
+  }
+  void carry_out(const PlannedStart& start, Verdict verdict) {
+    RunReport report;
+    report.id = make_run_id(clock_.now());
+    report.target = start.target;
+    report.schedule = start.schedule;
+    report.depth = start.depth;
+    report.created_at = clock_.now();
+    ASSERT_TRUE(store_.begin_run(report));
+    clock_.advance(1s);
+    report.verdict = verdict;
+    if (verdict != Verdict::pass) report.cause = fail(Reason::storage_unreachable, "away");
+    report.ended_at = clock_.now();
+    ASSERT_TRUE(store_.end_run(report));
+  }
+
+  test::TempDir dir_;
+  test::FakeClock clock_{at("2026-03-01T00:00:30Z")};
+  Store store_ = Store::open(dir_ / "rad.db").value();
+  Config config_;
+  std::vector<QueuedRequest> requests_;
+  std::unique_ptr<Scheduler> scheduler_;
+};
+
+TEST_F(SchedulerTest, TheRestoreAppreciationDayRunsOnceHoweverOftenTheAgentRestarts) {
+  add("db").schedules = {cron("rad", "0 6 2 * *", Depth::restore)};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-02T06:00:01Z"));
+  restart();
+  const auto due = tick();
+  ASSERT_THAT(due, SizeIs(1));
+  EXPECT_EQ(due.front().slot, at("2026-03-02T06:00:00Z"));
+  carry_out(due.front(), Verdict::fail);
+  for (int i = 0; i < 5; ++i) {
+    restart();
+    EXPECT_THAT(starts(), IsEmpty());
+    clock_.advance(5 * 24h);
+  }
+  clock_.set(at("2026-04-02T06:00:01Z"));
+  EXPECT_THAT(starts(), ElementsAre("db"));
+}
+
+TEST_F(SchedulerTest, AnInconclusiveSlotIsTriedAgainAndAMissedOneIsWrittenDownOnce) {
+  add("db").schedules = {cron("daily", "0 3 * * *", Depth::verify)};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-01T03:00:00Z"));
+  restart();
+  carry_out(tick().front(), Verdict::inconclusive);
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.advance(15min);
+  EXPECT_THAT(starts(), ElementsAre("db"));
+  // Nobody carries it out; the agent is away for the rest of the day and the two after it.
+  clock_.set(at("2026-03-04T02:00:00Z"));
+  restart();
+  (void)tick();
+  const auto missed = store_.list_missed("db", TimePoint{}, 10).value();
+  EXPECT_THAT(missed, SizeIs(testing::Ge(1U)));
+  restart();
+  (void)tick();
+  EXPECT_THAT(store_.list_missed("db", TimePoint{}, 10).value(), SizeIs(missed.size()));
+}
+
+TEST_F(SchedulerTest, ARotationGivesEachMemberItsTurn) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  RotationConfig rotation;
+  rotation.name = "fleet";
+  rotation.cron = CronExpression::parse("0 * * * *").value();
+  rotation.time_zone = "UTC";
+  rotation.depth = Depth::verify;
+  rotation.members = {"a", "b", "c"};
+  config_.rotations = {rotation};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  std::vector<std::string> turns;
+  for (int hour = 1; hour <= 6; ++hour) {
+    clock_.set(at("2026-03-01T00:00:00Z") + hour * 1h);
+    restart();
+    const auto due = tick();
+    ASSERT_THAT(due, SizeIs(1)) << hour;
+    turns.push_back(due.front().target);
+    carry_out(due.front(), Verdict::pass);
+    EXPECT_THAT(starts(), IsEmpty());
+  }
+  EXPECT_THAT(turns, ElementsAre("a", "b", "c", "a", "b", "c"));
+  EXPECT_EQ(scheduler_->coverage().at("b"), 1.0);
+}
+
+TEST_F(SchedulerTest, AClockThatIsSetForwardIsTheCauseOfWhatItJumpedOver) {
+  auto schedule = cron("daily", "0 3 * * *", Depth::verify);
+  schedule.timing.catch_up = CatchUp::skip;
+  add("db").schedules = {schedule};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-03T12:00:00Z"));
+  EXPECT_THAT(starts(), IsEmpty());
+  const auto missed = store_.list_missed("db", TimePoint{}, 10).value();
+  ASSERT_THAT(missed, SizeIs(testing::Ge(1U)));
+  for (const MissedSlot& slot : missed) EXPECT_EQ(slot.cause, "clock_jump") << slot.detail;
+  // And back: what was answered or told does not come again.
+  clock_.set(at("2026-03-03T11:00:00Z"));
+  EXPECT_THAT(starts(), IsEmpty());
+  EXPECT_THAT(store_.list_missed("db", TimePoint{}, 10).value(), SizeIs(missed.size()));
+}
+
+TEST_F(SchedulerTest, ANewBackupMakesItsScheduleDue) {
+  ScheduleConfig schedule;
+  schedule.name = "fresh";
+  schedule.trigger = ScheduleTrigger::after_backup;
+  schedule.after_backup = 30min;
+  schedule.time_zone = "UTC";
+  schedule.depth = Depth::restore;
+  add("db").schedules = {schedule};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-01T01:10:00Z"));
+  ASSERT_TRUE(store_.record_backup({"db", "base_1", at("2026-03-01T01:00:00Z"), clock_.now()}));
+  scheduler_->look_again();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.advance(31min);
+  const auto due = tick();
+  ASSERT_THAT(due, SizeIs(1));
+  carry_out(due.front(), Verdict::pass);
+  clock_.advance(24h);
+  EXPECT_THAT(starts(), IsEmpty());
+}
+
+TEST_F(SchedulerTest, RequestsComeFirstAndAreToldWhatTheyWaitFor) {
+  for (const char* name : {"a", "b", "c"}) {
+    add(name).schedules = {cron("daily", "0 3 * * *", Depth::verify)};
+  }
+  restart();
+  (void)tick();
+  clock_.set(at("2026-03-01T03:00:00Z"));
+  restart();
+  QueuedRequest request;
+  request.id = "by-hand";
+  request.target = "c";
+  request.schedule = "manual";
+  request.requested_at = clock_.now();
+  requests_ = {request};
+  const auto due = tick();
+  ASSERT_THAT(due, SizeIs(2));
+  EXPECT_EQ(due.front().request, "by-hand");
+  requests_.push_back(request);
+  requests_.back().id = "second";
+  (void)tick();
+  EXPECT_NE(scheduler_->waits_for("second"), "");
+}
+
+}  // namespace
+}  // namespace rad
