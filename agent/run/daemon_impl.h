@@ -77,6 +77,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void prune();
 
   std::map<std::string, std::pair<TimePoint, std::string>> held_elsewhere_;
+  std::optional<std::pair<std::string, Error>> not_begun_;  ///< the last run that could not begin
   TimePoint started_at_{};
   TimePoint config_loaded_at_{};
   std::string config_error_;

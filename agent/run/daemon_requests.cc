@@ -96,6 +96,10 @@ Result<StartAnswer> Daemon::Impl::start_run(const Caller& caller, const StartReq
   answer.run_id = queued.id;
   RAD_CHECK(queue_.add(std::move(queued)));
   start_due();
+  if (not_begun_ && not_begun_->first == answer.run_id) {
+    audit(caller, "run.start", request.target, request.note, true, not_begun_->second.message);
+    return not_begun_->second;
+  }
   if (live_.feed(answer.run_id)) {
     answer.state = StartAnswer::State::started;
   } else {
@@ -232,8 +236,11 @@ void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>&
   if (held) {
     // Somebody tests it with `rad-agent run`: look again in a minute. A request keeps its place.
     held_elsewhere_[request.target.name] = {clock_.now() + 1min, report.error().message};
-  } else if (const auto removed = queue_.remove(request.id); !removed) {
-    log::error(removed.error().message);
+  } else {
+    if (!report) not_begun_ = {request.id, report.error()};
+    if (const auto removed = queue_.remove(request.id); !removed) {
+      log::error(removed.error().message);
+    }
   }
   look_again();
 }

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""A store that is damaged or cannot grow: the agent says so and goes on checking backups."""
+
+import os
+import signal
+import subprocess
+import unittest
+import urllib.request
+
+import real_agent_test
+from real_agent_test import agent_under_test
+
+
+class StoreTrouble(real_agent_test.RealAgent):
+    def setUp(self):
+        super().setUp()
+        self.host.config["agent"]["metrics"] = {"listen": "127.0.0.1:0"}
+        self.host.add_fake("t")
+
+    def durable(self, agent):
+        port = agent.stderr.split("metrics on port ")[1].split()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
+            text = reply.read().decode()
+        return "\nrad_store_durable 1\n" in text
+
+    def start_run(self, depth):
+        return self.radctl("run", "start", "t", "--depth", depth, "--reason", "test", "--wait")
+
+    def test_a_damaged_store_is_set_aside(self):
+        self.check_report(self.host.run("t"), "pass")
+        with open(self.host.database, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xa5" * 4096)
+        agent = self.serve()
+        self.assertIn("the damaged file lies in", agent.stderr)
+        aside = list(self.host.state.glob("rad.db.damaged-*"))
+        self.assertEqual(len([path for path in aside if not path.name.endswith(("-wal", "-shm"))]), 1)
+        self.assertEqual(self.start_run("restore").status, 0)
+        self.assertTrue(self.durable(agent))
+
+    @unittest.skipIf(os.geteuid() != 0, "mounting needs root")
+    def test_a_full_disk_stops_restores_and_nothing_else(self):
+        self.host.state.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", self.host.state], check=True)
+        self.check_report(self.host.run("t"), "pass")
+        subprocess.run(["dd", "if=/dev/zero", f"of={self.host.state}/fill", "bs=4k"], check=False,
+                       capture_output=True)
+        agent = self.serve()
+        self.assertIn("cannot grow", agent.stderr)
+        self.assertFalse(self.durable(agent))
+        self.assertIn("cannot grow", self.radctl("status").stdout)
+        self.assertEqual(self.start_run("verify").status, 0)
+        refused = self.start_run("restore")
+        self.assertEqual(refused.status, 3, refused)
+        self.assertIn("the store cannot be written", refused.stderr)
+        agent.signal(signal.SIGTERM)
+        self.assertEqual(agent.end().status, 0)
+        self.agents.remove(agent)
+        # It keeps what could not be written until the disk has room again or the host restarts.
+        for path in self.host.top.glob("rt/store-stand-in.db*"):
+            path.unlink()
+
+    def tearDown(self):
+        if os.path.ismount(self.host.state):
+            subprocess.run(["umount", "--lazy", self.host.state], check=True)
+        super().tearDown()
+
+
+if __name__ == "__main__":
+    agent_under_test.main()
