@@ -133,8 +133,8 @@ TEST_F(Hold, SettingsOfADatabaseDoNotReachTheReader) {
   const Endpoint endpoint = hold(run);
   ASSERT_EQ(text_of(endpoint, "database"), "app");
   // That it gets in shows that no library was loaded.
-  const auto reader = psql(endpoint, "rad_reader",
-                           "select pg_sleep(0.05), current_setting('statement_timeout')");
+  const auto reader =
+      psql(endpoint, "rad_reader", "select pg_sleep(0.05), current_setting('statement_timeout')");
   EXPECT_EQ(reader.out, "|0\n") << reader.err;
 }
 
