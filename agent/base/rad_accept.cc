@@ -38,6 +38,7 @@
 
 #include "agent/base/accept_bytes.h"
 #include "agent/base/isolation.h"
+#include "agent/base/kill_children.h"
 #include "agent/base/unique_fd.h"
 
 namespace {
@@ -107,23 +108,6 @@ class Relay {
   std::string bytes_;
   std::size_t begin_ = 0;
 };
-
-/// Kills every process that has become a child of this one, and theirs.
-void kill_children() {
-  while (true) {
-    FILE* list = std::fopen("/proc/thread-self/children", "re");
-    if (list == nullptr) return;
-    int pid = 0;
-    bool any = false;
-    while (std::fscanf(list, "%d", &pid) == 1) {
-      any = true;
-      ::kill(pid, SIGKILL);
-    }
-    std::fclose(list);
-    if (!any) return;
-    ::waitpid(-1, nullptr, 0);
-  }
-}
 
 int milliseconds() {
   timespec now{};
@@ -271,7 +255,7 @@ class Session {
       status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     }
     if (child_ != 0) return;
-    kill_children();
+    rad::kill_children();
     to_plugin_.reset();
     down_.drop();
   }
@@ -280,7 +264,7 @@ class Session {
     if (child_ == 0) return status_;
     ::kill(child_, SIGKILL);
     ::waitpid(child_, nullptr, 0);
-    kill_children();
+    rad::kill_children();
     ::dprintf(STDERR_FILENO, "info: rad-accept: the plugin was killed, the agent %s\n", why);
     return 0;
   }

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "agent/base/isolation.h"
+#include "agent/base/kill_children.h"
 
 namespace {
 
@@ -179,25 +180,6 @@ int wait_for(pid_t child, const sigset_t& signals) {
   ::_exit(128 + number);
 }
 
-/// Kills what the plugin left behind. Only processes that became children of this one are found;
-/// without a PID namespace there is no more.
-void kill_orphans() {
-  while (true) {
-    FILE* list = std::fopen("/proc/thread-self/children", "re");
-    if (list == nullptr) return;
-    int pid = 0;
-    bool any = false;
-    while (std::fscanf(list, "%d", &pid) == 1) {
-      any = true;
-      ::kill(pid, SIGKILL);
-    }
-    std::fclose(list);
-    if (!any) return;
-    // One only: waiting for all would also wait for children of theirs that came here meanwhile.
-    ::waitpid(-1, nullptr, 0);
-  }
-}
-
 [[noreturn]] void run_without_namespaces(const Options& options, const std::string& why,
                                          const sigset_t& signals) {
   ::setenv(rad::kIsolationVariable, ("process group only (" + why + ")").c_str(), 1);
@@ -212,7 +194,7 @@ void kill_orphans() {
   }
   let_go_of_pipes();
   const int status = wait_for(child, signals);
-  kill_orphans();
+  rad::kill_children();
   end_like(status);
 }
 

@@ -26,7 +26,6 @@ struct RunRequest {
   TargetConfig target;  ///< a copy: a reload of the configuration does not touch a running run
   Depth depth = Depth::restore;
   std::string schedule = "manual";
-  std::optional<TimePoint> slot;  ///< of the schedule: the instant that this run answers
   std::string requested_by;
   std::string note;
   std::optional<std::string> backup;      ///< instead of the target's `backup`

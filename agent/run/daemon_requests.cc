@@ -212,7 +212,6 @@ void Daemon::Impl::start(const PlannedStart& planned) {
   request.target = *target;
   request.depth = planned.depth;
   request.schedule = planned.schedule;
-  request.slot = planned.slot;
   request.requested_by = "schedule";
   if (planned.request) {
     const auto& waiting = queue_.requests();

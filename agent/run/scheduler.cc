@@ -156,11 +156,12 @@ Status Scheduler::Impl::read_world(const SchedulerInput& input) {
     world_.requests.push_back(std::move(run));
   }
   world_.running = input.running;
-  for (const auto& [id, run] : history_.unfinished()) {
+  for (const auto& unfinished : history_.unfinished()) {
+    const RunSummary& run = unfinished.second;
     const bool ours = std::ranges::any_of(
         world_.running, [&](const RunningRun& one) { return one.target == run.target; });
-    if (ours || !RunLock::alive(input.config.agent.state_dir, id)) continue;
-    world_.running.push_back({id, run.target, run.schedule, run.depth, run.created_at, 0, 0});
+    if (ours || !RunLock::alive(input.config.agent.state_dir, run.id)) continue;
+    world_.running.push_back({run.id, run.target, run.schedule, run.depth, run.created_at, 0, 0});
   }
   return {};
 }
@@ -276,9 +277,6 @@ const std::vector<ScheduleView>& Scheduler::views() const noexcept {
 std::string Scheduler::waits_for(const std::string& request_id) const {
   const auto found = impl_->waits_.find(request_id);
   return found == impl_->waits_.end() ? "" : found->second;
-}
-TimePoint Scheduler::next_wake() const noexcept {
-  return impl_->wake_;
 }
 const std::map<std::string, double>& Scheduler::coverage() const noexcept {
   return impl_->coverage_;

@@ -56,8 +56,6 @@ class Scheduler {
   std::string waits_for(const std::string& request_id) const;
   /// The next tick looks at everything, whatever time it is: after a pause or the like.
   void look_again() noexcept;
-  /// When something becomes due that is not due yet.
-  TimePoint next_wake() const noexcept;
   /// By target that is a member of a rotation: share of the rotation's members that are known to
   /// be good or bad, see rad::coverage().
   const std::map<std::string, double>& coverage() const noexcept;
