@@ -1,6 +1,7 @@
 #include "plugins/object_store/file_storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -85,11 +86,54 @@ ObjectInfo describe_file(std::string key, const struct stat& status) {
       .modified = TimePoint(std::chrono::duration_cast<TimePoint::duration>(since_epoch))};
 }
 
+class FileReader final : public ObjectReader {
+ public:
+  FileReader(UniqueFd fd, std::filesystem::path path, std::string key, const OpenOptions& options)
+      : fd_(std::move(fd)), path_(std::move(path)), key_(std::move(key)), options_(options) {}
+
+  Result<std::size_t> read(std::span<std::byte> out) override {
+    const std::uint64_t left = options_.length - done_;
+    out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left)));
+    for (;;) {
+      if (cancelled_.load() || options_.stop.stop_requested()) {
+        return fail(Reason::cancelled, "reading was stopped", {}, key_);
+      }
+      if (out.empty()) return end();
+      const ssize_t got = ::read(fd_.get(), out.data(), out.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return system_error(errno, "read", path_, key_);
+      if (got == 0) return end();
+      done_ += static_cast<std::uint64_t>(got);
+      return static_cast<std::size_t>(got);
+    }
+  }
+  void cancel() noexcept override { cancelled_.store(true); }
+  int descriptor() const noexcept override { return fd_.get(); }
+
+ private:
+  Result<std::size_t> end() const {
+    if (!options_.expected_size || options_.length - done_ == 0) return std::size_t{0};
+    const Status length = compare_length(options_.offset + done_, *options_.expected_size);
+    if (length) return std::size_t{0};
+    Error error = Status(length).error();
+    error.object = key_;
+    return error;
+  }
+
+  UniqueFd fd_;
+  std::filesystem::path path_;
+  std::string key_;
+  OpenOptions options_;
+  std::uint64_t done_ = 0;
+  std::atomic<bool> cancelled_{false};
+};
+
 }  // namespace
 
 struct FileStorage::Walk {
   std::string_view prefix;
-  std::vector<ObjectInfo> found;
+  const ObjectVisitor& visit;
+  const std::stop_token& stop;
 };
 
 FileStorage::FileStorage(std::filesystem::path root) : root_(std::move(root)) {}
@@ -98,7 +142,8 @@ std::string FileStorage::describe() const {
   return "file://" + root_.string();
 }
 
-Result<std::vector<ObjectInfo>> FileStorage::list(std::string_view prefix) {
+Status FileStorage::visit(std::string_view prefix, const ObjectVisitor& visit,
+                          std::stop_token stop) {
   struct stat status {};
   if (::stat(root_.c_str(), &status) != 0) {
     Error error = system_error(errno, "look into", root_, "");
@@ -115,17 +160,14 @@ Result<std::vector<ObjectInfo>> FileStorage::list(std::string_view prefix) {
   const std::size_t slash = prefix.rfind('/');
   const std::string start(slash == std::string_view::npos ? "" : prefix.substr(0, slash));
   if (!start.empty() && !well_formed(start)) return bad_key(prefix);
-  Walk state{.prefix = prefix, .found = {}};
+  Walk state{.prefix = prefix, .visit = visit, .stop = stop};
   const std::filesystem::path top = start.empty() ? root_ : root_ / start;
   UniqueFd fd(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd) {
-    RAD_CHECK(walk(std::move(fd), start, state));
-  } else if (errno != ENOENT && errno != ENOTDIR) {
+  if (fd) return walk(std::move(fd), start, state);
+  if (errno != ENOENT && errno != ENOTDIR) {
     return system_error(errno, "read directory", top, start);
   }
-  std::sort(state.found.begin(), state.found.end(),
-            [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
-  return std::move(state.found);
+  return {};
 }
 
 Status FileStorage::walk(UniqueFd fd, const std::string& relative, Walk& state) const {
@@ -141,13 +183,14 @@ Status FileStorage::walk(UniqueFd fd, const std::string& relative, Walk& state) 
     }
     const std::string_view entry_name = entry->d_name;
     if (entry_name == "." || entry_name == "..") continue;
+    if (state.stop.stop_requested()) return fail(Reason::cancelled, "listing was stopped");
     std::string key =
         relative.empty() ? std::string(entry_name) : fmt::format("{}/{}", relative, entry_name);
-    RAD_CHECK(visit(dir_fd, key, entry->d_name, state));
+    RAD_CHECK(take(dir_fd, key, entry->d_name, state));
   }
 }
 
-Status FileStorage::visit(int dir_fd, const std::string& key, const char* name, Walk& state) const {
+Status FileStorage::take(int dir_fd, const std::string& key, const char* name, Walk& state) const {
   const bool inside = key.size() >= state.prefix.size() && key.starts_with(state.prefix);
   if (!inside) return {};
   struct stat status {};
@@ -168,8 +211,9 @@ Status FileStorage::visit(int dir_fd, const std::string& key, const char* name, 
     }
   }
   if (S_ISREG(status.st_mode)) {
-    state.found.push_back(describe_file(key, status));
-  } else if (S_ISDIR(status.st_mode)) {
+    return state.visit(describe_file(key, status));
+  }
+  if (S_ISDIR(status.st_mode)) {
     UniqueFd fd(::openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd && errno == ENOENT) return {};
     if (!fd) return system_error(errno, "read directory", root_ / key, key);
@@ -190,7 +234,8 @@ Result<ObjectInfo> FileStorage::stat(std::string_view key) {
   return describe_file(std::string(key), status);
 }
 
-Result<UniqueFd> FileStorage::open(std::string_view key, std::uint64_t offset) {
+Result<std::unique_ptr<ObjectReader>> FileStorage::open(std::string_view key,
+                                                        const OpenOptions& options) {
   if (!well_formed(key)) return bad_key(key);
   const std::filesystem::path path = root_ / key;
   // O_NONBLOCK: a FIFO in the store must not hang the open.
@@ -203,19 +248,15 @@ Result<UniqueFd> FileStorage::open(std::string_view key, std::uint64_t offset) {
                 std::string(key));
   }
   ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  if (offset > 0 && ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0) {
+  if (options.offset > 0 && ::lseek(fd.get(), static_cast<off_t>(options.offset), SEEK_SET) < 0) {
     return system_error(errno, "read", path, key);
   }
-  return fd;
+  return std::unique_ptr<ObjectReader>(
+      std::make_unique<FileReader>(std::move(fd), path, std::string(key), options));
 }
 
-Result<std::unique_ptr<Storage>> open_storage(std::string_view url) {
+Result<std::unique_ptr<Storage>> open_file_storage(std::string_view url) {
   constexpr std::string_view kScheme = "file://";
-  if (!url.starts_with(kScheme)) {
-    return fail(Reason::config_invalid,
-                fmt::format("storage '{}' is of a kind that is not known here", url),
-                "understood is file:///path");
-  }
   const std::string_view rest = url.substr(kScheme.size());
   const std::size_t slash = rest.find('/');
   if (slash == std::string_view::npos) {

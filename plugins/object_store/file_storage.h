@@ -2,10 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "agent/base/unique_fd.h"
 #include "plugins/object_store/storage.h"
 
 namespace rad::object_store {
@@ -20,17 +21,22 @@ class FileStorage final : public Storage {
   /// \param root absolute; it need not exist yet.
   explicit FileStorage(std::filesystem::path root);
 
-  Result<std::vector<ObjectInfo>> list(std::string_view prefix) override;
+  Status visit(std::string_view prefix, const ObjectVisitor& visit, std::stop_token stop) override;
   Result<ObjectInfo> stat(std::string_view key) override;
-  Result<UniqueFd> open(std::string_view key, std::uint64_t offset) override;
+  /// The reader has a descriptor().
+  Result<std::unique_ptr<ObjectReader>> open(std::string_view key,
+                                             const OpenOptions& options) override;
   std::string describe() const override;
 
  private:
   struct Walk;
   Status walk(UniqueFd fd, const std::string& relative, Walk& state) const;
-  Status visit(int dir_fd, const std::string& key, const char* name, Walk& state) const;
+  Status take(int dir_fd, const std::string& key, const char* name, Walk& state) const;
 
   std::filesystem::path root_;
 };
+
+/// \param url "file:///path" or "file://host/path". \return config_invalid.
+Result<std::unique_ptr<Storage>> open_file_storage(std::string_view url);
 
 }  // namespace rad::object_store

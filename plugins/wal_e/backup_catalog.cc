@@ -1,12 +1,9 @@
 #include "plugins/wal_e/backup_catalog.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <tuple>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "agent/base/text.h"
 
@@ -88,26 +85,15 @@ void look_for_unfinished(const StoreListing& listing, const StoredBackup& chosen
 Result<std::string> read_plain_object(object_store::Storage& storage,
                                       const object_store::ObjectInfo& object,
                                       std::size_t max_bytes) {
-  RAD_TRY(const UniqueFd fd, storage.open(object.key));
-  std::string text(max_bytes + 1, '\0');
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + have, text.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return fail(Reason::storage_unreachable,
-                  fmt::format("object '{}' cannot be read: {}", object.key, std::strerror(errno)),
-                  "", object.key);
-    }
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+  auto text = storage.read_head(object.key, max_bytes + 1, {.expected_size = object.size});
+  if (!text) {
+    return std::move(text).error().within(fmt::format("object '{}' cannot be read", object.key));
   }
-  if (have > max_bytes) {
+  if (text->size() > max_bytes) {
     return fail(Reason::metadata_invalid,
                 fmt::format("object '{}' is larger than {}", object.key, format_bytes(max_bytes)),
                 "", object.key);
   }
-  text.resize(have);
   return text;
 }
 

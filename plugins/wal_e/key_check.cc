@@ -1,12 +1,10 @@
 #include "plugins/wal_e/key_check.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 namespace rad::wal_e {
 namespace {
@@ -24,21 +22,11 @@ bool encrypted(ObjectFormat format) {
 Result<ObjectSample> read_sample(object_store::Storage& storage,
                                  const object_store::ObjectInfo& object) {
   ObjectSample head{.object = object, .format = ObjectFormat::unknown, .recipients = {}};
-  RAD_TRY(const UniqueFd fd, storage.open(object.key));
-  std::vector<std::byte> bytes(kHeadBytes);
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = ::read(fd.get(), bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return fail(Reason::storage_unreachable,
-                  fmt::format("object '{}' cannot be read: {}", object.key, std::strerror(errno)),
-                  "", object.key);
-    }
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+  const auto text = storage.read_head(object.key, kHeadBytes, {.expected_size = object.size});
+  if (!text) {
+    return Error(text.error()).within(fmt::format("object '{}' cannot be read", object.key));
   }
-  bytes.resize(have);
+  const auto bytes = std::as_bytes(std::span(*text));
   head.format = format_of(bytes);
   if (encrypted(head.format)) head.recipients = recipients_of(bytes);
   return head;

@@ -104,8 +104,9 @@ struct ObjectReader::Impl {
 };
 
 Status ObjectReader::Impl::begin() {
-  RAD_TRY(UniqueFd fd, storage.open(listed.key));
-  feed.emplace(std::move(fd), stop, context.patience);
+  RAD_TRY(auto stored,
+          storage.open(listed.key, {.expected_size = listed.size, .stop = context.stop}));
+  feed.emplace(std::move(stored), stop, context.patience);
   RAD_CHECK(feed->begin(listed.size));
   RAD_TRY(const ObjectFormat format, known_format(feed->head()));
   decoded.encrypted = format == ObjectFormat::openpgp;
@@ -182,9 +183,9 @@ Status ObjectReader::Impl::finish_gpg() {
 Error ObjectReader::Impl::name_gpg_fault(Error fault) {
   if (fault.reason != Reason::decrypt_failed) return fault;
   if (const Status length = feed->check_length(listed.size); !length) return length.error();
-  const Result<UniqueFd> again = storage.open(listed.key);
+  const auto again = storage.open(listed.key, {.stop = context.stop});
   if (!again) return fault;
-  FdSource bytes(again->get(), stop, context.patience);
+  StoredSource bytes(**again);
   const Result<PacketWalk> walk = walk_packets(bytes);
   if (!walk || walk->chain == PacketChain::complete) return fault;
   fault.offset = walk->offset;
@@ -270,8 +271,9 @@ std::uint64_t ObjectReader::stored_bytes() const noexcept {
 Result<ObjectHead> read_head(Storage& storage, const ObjectInfo& listed) {
   RAD_TRY(StopSignal stop, StopSignal::make());
   const auto read = [&]() -> Result<ObjectHead> {
-    RAD_TRY(UniqueFd fd, storage.open(listed.key));
-    StoredFeed feed(std::move(fd), stop, DecodeContext{}.patience);
+    RAD_TRY(auto stored,
+            storage.open(listed.key, {.length = kHeadBytes, .expected_size = listed.size}));
+    StoredFeed feed(std::move(stored), stop, DecodeContext{}.patience);
     RAD_CHECK(feed.begin(listed.size));
     RAD_TRY(const ObjectFormat format, known_format(feed.head()));
     ObjectHead head;

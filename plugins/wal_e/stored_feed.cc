@@ -17,24 +17,6 @@
 namespace rad::wal_e {
 namespace {
 
-Status compare_length(std::uint64_t found, std::uint64_t listed) {
-  if (found == listed) return {};
-  Error error;
-  if (found < listed) {
-    error =
-        fail(Reason::truncated, fmt::format("it has {} bytes, the listing says {}", found, listed));
-    error.offset = found;
-  } else {
-    error =
-        fail(Reason::backup_removed,
-             fmt::format("it has {} bytes, the listing said {}: it was replaced while it was read",
-                         found, listed),
-             "look for a second writer on this prefix");
-    error.retryable = true;
-  }
-  return error;
-}
-
 /// A write to a pipe whose reader is gone must be an error here, not the end of the process.
 void block_sigpipe() {
   sigset_t set;
@@ -45,27 +27,37 @@ void block_sigpipe() {
 
 }  // namespace
 
-StoredFeed::StoredFeed(UniqueFd fd, const StopSignal& stop, std::chrono::milliseconds patience)
-    : fd_(std::move(fd)), stop_(stop), patience_(patience) {
-  struct stat status {};
-  regular_ = ::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode);
+Result<std::size_t> StoredSource::read(std::span<std::byte> first, std::span<std::byte> second) {
+  return reader_.read(first.empty() ? second : first);
 }
+
+StoredFeed::StoredFeed(std::unique_ptr<object_store::ObjectReader> reader, const StopSignal& stop,
+                       std::chrono::milliseconds patience)
+    : reader_(std::move(reader)), fd_(reader_->descriptor()), stop_(stop), patience_(patience) {}
 
 StoredFeed::~StoredFeed() {
   pipe_read_.reset();
+  reader_->cancel();
   if (pump_.joinable()) pump_.join();
 }
 
-Status StoredFeed::begin(std::uint64_t listed_size) {
-  source_.emplace(fd_.get(), stop_, patience_);
-  if (regular_) RAD_CHECK(check_length(listed_size));
-  head_.resize(kHeadBytes);
+Result<std::size_t> StoredFeed::fill(std::span<std::byte> space) {
+  std::optional<FdSource> file;
+  if (fd_ >= 0) file.emplace(fd_, stop_, patience_);
   std::size_t done = 0;
-  while (done < head_.size()) {
-    RAD_TRY(const std::size_t got, source_->read(std::span(head_).subspan(done), {}));
+  while (done < space.size()) {
+    const std::span<std::byte> rest = space.subspan(done);
+    RAD_TRY(const std::size_t got, file ? file->read(rest, {}) : reader_->read(rest));
     if (got == 0) break;
     done += got;
   }
+  return done;
+}
+
+Status StoredFeed::begin(std::uint64_t listed_size) {
+  if (fd_ >= 0) RAD_CHECK(check_length(listed_size));
+  head_.resize(kHeadBytes);
+  RAD_TRY(const std::size_t done, fill(head_));
   head_.resize(done);
   if (done == 0) {
     Error error =
@@ -75,14 +67,15 @@ Status StoredFeed::begin(std::uint64_t listed_size) {
     error.offset = 0;
     return error;
   }
-  if (regular_ && ::lseek(fd_.get(), 0, SEEK_SET) < 0) {
+  if (fd_ >= 0 && ::lseek(fd_, 0, SEEK_SET) < 0) {
     return fail(Reason::storage_unreachable, "its file cannot be rewound");
   }
+  if (fd_ < 0) count_.store(done, std::memory_order_relaxed);
   return {};
 }
 
 Result<int> StoredFeed::for_reading() {
-  if (regular_) return fd_.get();
+  if (fd_ >= 0) return fd_;
   RAD_CHECK(start_pump());
   return pipe_read_.get();
 }
@@ -125,11 +118,12 @@ void StoredFeed::pump(int target) {
       ::poll(waits, 2, -1);
       if (stop_.raised()) return;
     }
-    const Result<std::size_t> got = source_->read(buffer, {});
+    const Result<std::size_t> got = reader_->read(buffer);
     if (!got) {
       pump_error_ = got.error();
       return;
     }
+    count_.fetch_add(*got, std::memory_order_relaxed);
     if (*got == 0) {
       at_end_ = true;
       return;
@@ -147,22 +141,22 @@ Status StoredFeed::finish() {
 }
 
 Status StoredFeed::check_length(std::uint64_t listed_size) const {
-  if (!regular_) {
+  if (fd_ < 0) {
     const bool at_end = !pump_.joinable() && at_end_;
-    return at_end ? compare_length(count(), listed_size) : Status{};
+    return at_end ? object_store::compare_length(count(), listed_size) : Status{};
   }
   struct stat status {};
-  if (::fstat(fd_.get(), &status) != 0) {
+  if (::fstat(fd_, &status) != 0) {
     return fail(Reason::storage_unreachable, fmt::format("its length cannot be read: {}",
                                                          std::generic_category().message(errno)));
   }
-  return compare_length(static_cast<std::uint64_t>(status.st_size), listed_size);
+  return object_store::compare_length(static_cast<std::uint64_t>(status.st_size), listed_size);
 }
 
 std::uint64_t StoredFeed::count() const noexcept {
-  if (!regular_) return source_ ? source_->count() : 0;
+  if (fd_ < 0) return count_.load(std::memory_order_relaxed);
   // gpg's copy of the descriptor shares its offset.
-  const off_t offset = ::lseek(fd_.get(), 0, SEEK_CUR);
+  const off_t offset = ::lseek(fd_, 0, SEEK_CUR);
   return offset > 0 ? static_cast<std::uint64_t>(offset) : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <thread>
@@ -11,9 +12,21 @@
 
 #include "agent/base/error.h"
 #include "agent/base/unique_fd.h"
+#include "plugins/object_store/storage.h"
 #include "plugins/wal_e/byte_source.h"
 
 namespace rad::wal_e {
+
+/// The bytes of an object as a source. Errors do not name the object: the caller does.
+class StoredSource final : public ByteSource {
+ public:
+  /// \param reader  borrowed.
+  explicit StoredSource(object_store::ObjectReader& reader) : reader_(reader) {}
+  Result<std::size_t> read(std::span<std::byte> first, std::span<std::byte> second) override;
+
+ private:
+  object_store::ObjectReader& reader_;
+};
 
 /// Counts what is read, keeps the first bytes for a look, and hands out one descriptor. A regular
 /// file goes to the child as it is; anything else goes through a thread that pumps it into a pipe.
@@ -21,7 +34,9 @@ namespace rad::wal_e {
 class StoredFeed {
  public:
   /// \param stop  borrowed; outlives this and is raised before this is destroyed.
-  StoredFeed(UniqueFd fd, const StopSignal& stop, std::chrono::milliseconds patience);
+  /// \param patience  for a regular file; a storage keeps its own limits.
+  StoredFeed(std::unique_ptr<object_store::ObjectReader> reader, const StopSignal& stop,
+             std::chrono::milliseconds patience);
   ~StoredFeed();
   StoredFeed(const StoredFeed&) = delete;
   StoredFeed& operator=(const StoredFeed&) = delete;
@@ -48,15 +63,17 @@ class StoredFeed {
  private:
   Status start_pump();
   void pump(int target);
+  /// Into the whole of `space` unless the object ends. \return how many bytes.
+  Result<std::size_t> fill(std::span<std::byte> space);
 
-  UniqueFd fd_;
+  std::unique_ptr<object_store::ObjectReader> reader_;
+  int fd_;  ///< of a regular file, else -1
   const StopSignal& stop_;
   std::chrono::milliseconds patience_;
-  bool regular_ = false;
   std::vector<std::byte> head_;
   UniqueFd pipe_read_;
   UniqueFd pipe_write_;
-  std::optional<FdSource> source_;  ///< when not a regular file
+  std::atomic<std::uint64_t> count_{0};  ///< when not a regular file
   std::optional<Error> pump_error_;
   bool at_end_ = false;  ///< the pump's, until it is joined
   std::thread pump_;

@@ -11,6 +11,7 @@
 #include "agent/base/files.h"
 #include "agent/base/isolation.h"
 #include "agent/base/text.h"
+#include "plugins/object_store/open_storage.h"
 #include "plugins/sdk/account.h"
 #include "plugins/wal_e/artifact.h"
 #include "plugins/wal_e/backup_list.h"
@@ -62,8 +63,8 @@ Status WalEPlugin::initialize(const protocol::InitializeParams& params, sdk::Con
     RAD_CHECK(Keyring::copy(options_.gpg_home, gnupg_, params.account));
     keyring_.emplace(gnupg_);
   }
-  RAD_CHECK(sdk::enter_account(params));
   RAD_TRY(storage_, object_store::open_storage(options_.storage_url));
+  RAD_CHECK(sdk::enter_account(params));
   return {};
 }
 

@@ -27,10 +27,9 @@ std::vector<std::string> keys(const Result<std::vector<ObjectInfo>>& listing) {
   return out;
 }
 
-std::string content(const UniqueFd& fd) {
+std::string content(ObjectReader& reader) {
   std::string out(64, '\0');
-  const ssize_t got = ::read(fd.get(), out.data(), out.size());
-  out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  out.resize(reader.read(std::as_writable_bytes(std::span(out))).value());
   return out;
 }
 
@@ -111,7 +110,37 @@ TEST(FileStorage, RefusesKeysThatLeadOut) {
 TEST(FileStorage, OpensAtAnOffset) {
   const TempDir dir;
   dir.write("a", "0123456789");
-  EXPECT_EQ(content(*storage_at(dir.path())->open("a", 7)), "789");
+  EXPECT_EQ(content(**storage_at(dir.path())->open("a", {.offset = 7})), "789");
+  EXPECT_EQ(content(**storage_at(dir.path())->open("a", {.offset = 2, .length = 3})), "234");
+}
+
+TEST(FileStorage, NoticesALengthThatTheListingDidNotHave) {
+  const TempDir dir;
+  dir.write("a", "0123456789");
+  const auto storage = storage_at(dir.path());
+  const auto reason = [&](std::uint64_t listed) {
+    const auto reader = storage->open("a", {.expected_size = listed});
+    std::string out(64, '\0');
+    EXPECT_EQ(*(*reader)->read(std::as_writable_bytes(std::span(out))), 10U);
+    return (*reader)->read(std::as_writable_bytes(std::span(out))).error().reason;
+  };
+  EXPECT_EQ(reason(11), Reason::truncated);
+  EXPECT_EQ(reason(9), Reason::backup_removed);
+}
+
+TEST(FileStorage, StopsWhenAsked) {
+  const TempDir dir;
+  dir.write("a", "0123456789");
+  const auto storage = storage_at(dir.path());
+  const auto reader = *storage->open("a");
+  reader->cancel();
+  std::string out(64, '\0');
+  EXPECT_EQ(reader->read(std::as_writable_bytes(std::span(out))).error().reason, Reason::cancelled);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto listed = storage->visit(
+      "", [](const ObjectInfo&) { return Status{}; }, stop.get_token());
+  EXPECT_EQ(listed.error().reason, Reason::cancelled);
 }
 
 TEST(FileStorage, IgnoresAPipeInsteadOfWaitingForItsWriter) {

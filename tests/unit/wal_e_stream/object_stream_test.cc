@@ -120,8 +120,8 @@ TEST_F(ObjectStream, DecodesAPlainObjectWithoutAKeyring) {
   EXPECT_EQ(got.info->stored_bytes, packed_->size());
 }
 
-TEST_F(ObjectStream, DecodesFromAStorageThatGivesPipes) {
-  PipeStorage storage;
+TEST_F(ObjectStream, DecodesFromAStorageWithoutDescriptors) {
+  MemoryStorage storage;
   storage.objects["plain"] = *packed_;
   storage.objects["encrypted"] = *encrypted_;
   for (const char* key : {"plain", "encrypted"}) {
@@ -135,7 +135,7 @@ TEST_F(ObjectStream, DecodesFromAStorageThatGivesPipes) {
 TEST_F(ObjectStream, NoticesATransferShorterThanTheListing) {
   for (const std::string* stored : {packed_, encrypted_}) {
     for (const std::size_t cut : {stored->size() - 1, stored->size() / 2, std::size_t{100}}) {
-      PipeStorage storage;
+      MemoryStorage storage;
       storage.objects["object"] = *stored;
       storage.cut_transfer_at = cut;
       const Got got = decode_from(storage, *storage.stat("object"));
@@ -145,6 +145,19 @@ TEST_F(ObjectStream, NoticesATransferShorterThanTheListing) {
           got.info.error().message,
           HasSubstr(fmt::format("it has {} bytes, the listing says {}", cut, stored->size())));
     }
+  }
+}
+
+TEST_F(ObjectStream, SaysWhatTheStorageSaidAndNotWhatGpgMadeOfIt) {
+  for (const std::string* stored : {packed_, encrypted_}) {
+    MemoryStorage storage;
+    storage.objects["object"] = *stored;
+    storage.cut_transfer_at = stored->size() / 2;
+    storage.fail_with = fail(Reason::storage_unreachable, "no route to the host");
+    const Got got = decode_from(storage, *storage.stat("object"));
+    ASSERT_FALSE(got.info);
+    EXPECT_EQ(got.info.error().reason, Reason::storage_unreachable) << got.info.error().message;
+    EXPECT_THAT(got.info.error().message, HasSubstr("no route to the host"));
   }
 }
 

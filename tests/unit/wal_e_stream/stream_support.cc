@@ -1,6 +1,7 @@
 #include "tests/unit/wal_e_stream/stream_support.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -181,49 +182,54 @@ std::string Keyring::encrypt(std::string_view plain) const {
       plain);
 }
 
-struct PipeStorage::Writers {
-  std::vector<std::thread> threads;
+namespace {
+
+class MemoryReader final : public object_store::ObjectReader {
+ public:
+  MemoryReader(std::string bytes, std::optional<Error> failure)
+      : bytes_(std::move(bytes)), failure_(std::move(failure)) {}
+  Result<std::size_t> read(std::span<std::byte> out) override {
+    constexpr std::size_t kStep = 5000;
+    if (cancelled_) return fail(Reason::cancelled, "reading was stopped");
+    const std::size_t size = std::min({out.size(), kStep, bytes_.size() - done_});
+    if (size == 0 && failure_) return *failure_;
+    std::memcpy(out.data(), bytes_.data() + done_, size);
+    done_ += size;
+    return size;
+  }
+  void cancel() noexcept override { cancelled_ = true; }
+
+ private:
+  std::string bytes_;
+  std::optional<Error> failure_;
+  std::size_t done_ = 0;
+  std::atomic<bool> cancelled_{false};
 };
 
-PipeStorage::PipeStorage() : writers_(std::make_unique<Writers>()) {
-  ::signal(SIGPIPE, SIG_IGN);
-}
+}  // namespace
 
-PipeStorage::~PipeStorage() {
-  for (std::thread& writer : writers_->threads) writer.join();
-}
-
-Result<std::vector<object_store::ObjectInfo>> PipeStorage::list(std::string_view prefix) {
-  std::vector<object_store::ObjectInfo> out;
+Status MemoryStorage::visit(std::string_view prefix, const object_store::ObjectVisitor& visit,
+                            std::stop_token /*stop*/) {
   for (const auto& [key, content] : objects) {
-    if (key.starts_with(prefix))
-      out.push_back({.key = key, .size = content.size(), .modified = {}});
+    if (!key.starts_with(prefix)) continue;
+    RAD_CHECK(visit({.key = key, .size = content.size(), .modified = {}}));
   }
-  return out;
+  return {};
 }
 
-Result<object_store::ObjectInfo> PipeStorage::stat(std::string_view key) {
+Result<object_store::ObjectInfo> MemoryStorage::stat(std::string_view key) {
   const auto found = objects.find(key);
   if (found == objects.end()) return fail(Reason::missing_object, "no such object");
   return object_store::ObjectInfo{
       .key = std::string(key), .size = found->second.size(), .modified = {}};
 }
 
-Result<UniqueFd> PipeStorage::open(std::string_view key, std::uint64_t offset) {
+Result<std::unique_ptr<object_store::ObjectReader>> MemoryStorage::open(
+    std::string_view key, const object_store::OpenOptions& options) {
   const auto found = objects.find(key);
   if (found == objects.end()) return fail(Reason::missing_object, "no such object");
-  RAD_TRY(Pipe pipe, make_pipe());
-  std::string content = found->second.substr(offset, cut_transfer_at);
-  writers_->threads.emplace_back([content = std::move(content), fd = std::move(pipe.write_end)] {
-    std::string_view rest = content;
-    while (!rest.empty()) {
-      const ssize_t written =
-          ::write(fd.get(), rest.data(), std::min<std::size_t>(rest.size(), 5000));
-      if (written <= 0) return;
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-  });
-  return std::move(pipe.read_end);
+  return std::unique_ptr<object_store::ObjectReader>(std::make_unique<MemoryReader>(
+      found->second.substr(options.offset, cut_transfer_at), fail_with));
 }
 
 }  // namespace rad::wal_e

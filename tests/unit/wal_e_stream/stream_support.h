@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,22 +76,19 @@ class Keyring {
 /// The key id that objects of tests/data/wale-small name.
 inline constexpr std::string_view kTestKeyId = "0BE356FB41400827";
 
-/// Objects in memory; open() gives a pipe, as a remote storage would.
-class PipeStorage final : public object_store::Storage {
+/// Objects in memory; open() gives no descriptor, as a remote storage does not.
+class MemoryStorage final : public object_store::Storage {
  public:
   std::map<std::string, std::string, std::less<>> objects;
-  std::size_t cut_transfer_at = SIZE_MAX;  ///< the pipe ends here, whatever the listing says
+  std::size_t cut_transfer_at = SIZE_MAX;  ///< reading ends here, whatever the listing says
+  std::optional<Error> fail_with;          ///< at the cut, instead of an end
 
-  PipeStorage();
-  ~PipeStorage() override;
-  Result<std::vector<object_store::ObjectInfo>> list(std::string_view prefix) override;
+  Status visit(std::string_view prefix, const object_store::ObjectVisitor& visit,
+               std::stop_token stop) override;
   Result<object_store::ObjectInfo> stat(std::string_view key) override;
-  Result<UniqueFd> open(std::string_view key, std::uint64_t offset) override;
-  std::string describe() const override { return "pipe"; }
-
- private:
-  struct Writers;
-  std::unique_ptr<Writers> writers_;
+  Result<std::unique_ptr<object_store::ObjectReader>> open(
+      std::string_view key, const object_store::OpenOptions& options) override;
+  std::string describe() const override { return "memory"; }
 };
 
 }  // namespace rad::wal_e

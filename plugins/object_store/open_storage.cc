@@ -1,0 +1,34 @@
+#include "plugins/object_store/open_storage.h"
+
+#include <fmt/format.h>
+
+#include "plugins/object_store/file_storage.h"
+
+namespace rad::object_store {
+
+std::string value_of(const Variables& variables, std::string_view name) {
+  const auto found = variables.find(name);
+  return found == variables.end() ? std::string() : found->second;
+}
+
+Result<OpenedStorage> open_storage(std::string_view url, const Variables& /*variables*/,
+                                   const TransportOptions& /*transport*/) {
+  OpenedStorage opened;
+  if (url.starts_with("file://")) {
+    RAD_TRY(opened.storage, open_file_storage(url));
+    opened.summary.kind = "file";
+  } else {
+    return fail(Reason::config_invalid,
+                fmt::format("storage '{}' is of a kind that is not known here", url),
+                "understood is file:///path");
+  }
+  opened.summary.url = opened.storage->describe();
+  return opened;
+}
+
+Result<std::unique_ptr<Storage>> open_storage(std::string_view url) {
+  RAD_TRY(OpenedStorage opened, open_storage(url, {}, {}));
+  return std::move(opened.storage);
+}
+
+}  // namespace rad::object_store
