@@ -31,7 +31,7 @@ inline constexpr std::uint32_t kMaxLzopBlock = 64U << 20U;
 /// Memory that is aligned for direct I/O, not initialised, and grows without keeping its content.
 class BlockBuffer {
  public:
-  /// Room for at least `size` bytes. Throws std::bad_alloc.
+  /// Room for at least `size` bytes and kLzoSlack behind them. Throws std::bad_alloc.
   std::byte* ensure(std::size_t size);
   std::byte* data() const noexcept { return data_.get(); }
   std::size_t capacity() const noexcept { return capacity_; }
