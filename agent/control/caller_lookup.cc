@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <map>
 #include <optional>
 #include <utility>
@@ -147,6 +148,7 @@ struct CallerLookup::Impl : std::enable_shared_from_this<CallerLookup::Impl> {
       : executor(std::move(on)), rules(std::move(who)) {}
 
   asio::awaitable<void> ask(Peer peer, std::shared_ptr<Entry> entry);
+  asio::awaitable<std::optional<Caller>> ask_thread(Peer peer);
   Result<std::shared_ptr<Question>> start(Peer peer);
   void make_room();
 
@@ -174,21 +176,32 @@ Result<std::shared_ptr<Question>> CallerLookup::Impl::start(Peer peer) {
   return busy;
 }
 
-/// Ends with the entry answered, or given up.
-asio::awaitable<void> CallerLookup::Impl::ask(Peer peer, std::shared_ptr<Entry> entry) {
+/// \return nothing if nobody answered in time.
+asio::awaitable<std::optional<Caller>> CallerLookup::Impl::ask_thread(Peer peer) {
   using namespace asio::experimental::awaitable_operators;
+  const auto question = start(peer);
+  if (!question) co_return std::nullopt;
+  UniqueFd own(::fcntl((*question)->answered.get(), F_DUPFD_CLOEXEC, 0));
+  if (!own) co_return std::nullopt;
+  asio::posix::stream_descriptor answered(executor);
+  answered.assign(own.get());
+  (void)own.release();
+  asio::steady_timer patience(executor, kPatience);
+  (void)co_await (answered.async_wait(asio::posix::descriptor_base::wait_read, kAwait) ||
+                  patience.async_wait(kAwait));
+  if (!(*question)->done) co_return std::nullopt;
+  co_return (*question)->caller;
+}
+
+/// Ends with the entry answered, or given up: whoever waits for it waits without a limit.
+asio::awaitable<void> CallerLookup::Impl::ask(Peer peer, std::shared_ptr<Entry> entry) {
   const auto self = shared_from_this();
-  if (const auto question = start(peer)) {
-    asio::posix::stream_descriptor answered(
-        executor, ::fcntl((*question)->answered.get(), F_DUPFD_CLOEXEC, 0));
-    asio::steady_timer patience(executor, kPatience);
-    (void)co_await (answered.async_wait(asio::posix::descriptor_base::wait_read, kAwait) ||
-                    patience.async_wait(kAwait));
-    if ((*question)->done) {
-      entry->caller = (*question)->caller;
-      entry->until = asio::steady_timer::clock_type::now() + kKept;
-    }
+  try {
+    entry->caller = co_await ask_thread(peer);
+  } catch (const std::exception&) {
+    // Out of descriptors or memory. The next client of this user asks anew.
   }
+  if (entry->caller) entry->until = asio::steady_timer::clock_type::now() + kKept;
   entry->asking = false;
   entry->ready.cancel();
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include <boost/asio/as_tuple.hpp>
@@ -400,6 +401,38 @@ TEST(CallerLookupTest, AnswersManyAtOnceOnTheLoop) {
   }
   io.run();
   EXPECT_EQ(answered, 200);
+}
+
+TEST(CallerLookupTest, AnswersWithoutDescriptorsAndAsksAnewOnceThereAreSome) {
+  asio::io_context io;
+  CallerLookup lookup(io.get_executor(), {"daemon", "adm"});
+  std::optional<Result<Caller>> root;
+  std::optional<Result<Caller>> other;
+  const auto ask = [&](uid_t uid, std::optional<Result<Caller>>& into) {
+    asio::co_spawn(
+        io,
+        [&lookup, &into, uid]() -> asio::awaitable<void> {
+          into = co_await lookup.find({uid, 65534});
+        },
+        asio::detached);
+    io.restart();
+    io.run_for(10s);
+  };
+  ask(4000123, other);  // the loop has its own descriptors from now on
+  {
+    std::vector<UniqueFd> taken;
+    for (UniqueFd fd(::dup(0)); fd; fd = UniqueFd(::dup(0))) taken.push_back(std::move(fd));
+    for (int free = 0; free < 3; ++free) {
+      root.reset();
+      ask(0, root);
+      ASSERT_TRUE(root) << "whoever asks waits for ever with " << free << " descriptors";
+      EXPECT_TRUE(*root);
+      taken.pop_back();
+    }
+  }
+  ask(1, other);
+  ASSERT_TRUE(other && *other);
+  EXPECT_EQ((*other)->access, Access::viewer);
 }
 
 }  // namespace
