@@ -53,6 +53,8 @@ int run_command(const CommonOptions& common, const RunOptions& options);
 int hold_command(const CommonOptions& common, const HoldOptions& options);
 /// \param with_plugins also starts the plugins and holds the configuration against what they say
 int check_config_command(const CommonOptions& common, bool with_plugins);
+/// Whether this host can tell a good backup of the target from a bad one (agent/run/selftest.h).
+int selftest_command(const CommonOptions& common, const std::string& target);
 int explain_command(const CommonOptions& common, const std::string& key);
 
 /// `error: …` and, if there is one, `hint: …`, on stderr.
@@ -62,6 +64,10 @@ void answer_error(const Error& error, const CommonOptions& common);
 
 /// Loads the file and prints every mistake. \return nothing after printing; exit with kUsage.
 std::optional<Config> load_or_explain(const CommonOptions& common);
+
+/// \return nullptr after printing the error and answering it; exit with kUsage.
+const TargetConfig* find_target_or_explain(const Config& config, const CommonOptions& common,
+                                           const std::string& name);
 
 /// Makes the directories that the agent keeps its state in. \return host_unfit or access_denied.
 Status prepare_state(const AgentOptions& options);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/base/json.h"
+#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/config/loader.h"
 #include "agent/config/program_dirs.h"
@@ -41,6 +42,23 @@ std::optional<Config> load_or_explain(const CommonOptions& common) {
   if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
   if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
   return std::move(loaded.config);
+}
+
+const TargetConfig* find_target_or_explain(const Config& config, const CommonOptions& common,
+                                           const std::string& name) {
+  const TargetConfig* target = config.find_target(name);
+  if (target != nullptr) return target;
+  std::vector<std::string> names;
+  for (const TargetConfig& known : config.targets) names.push_back(known.name);
+  const auto meant = closest(name, names);
+  const Error error =
+      fail(Reason::config_invalid,
+           fmt::format("there is no target '{}' in {}", name, common.config.string()),
+           meant ? fmt::format("did you mean '{}'?", *meant)
+                 : fmt::format("the targets are: {}", fmt::join(names, ", ")));
+  print_error(error);
+  answer_error(error, common);
+  return nullptr;
 }
 
 Status prepare_state(const AgentOptions& options) {

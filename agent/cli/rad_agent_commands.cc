@@ -82,6 +82,22 @@ const ProgramSpec& rad_agent_program() {
             .options = {{.name = "--no-plugins",
                          .short_name = {},
                          .help = "do not start the plugins to ask them about their options"}}},
+           {.path = "selftest",
+            .summary = "prove that this host tells good backups of a target from bad ones",
+            .detail =
+                "Before anything is trusted: the configuration, the store, scratch, the plugins, "
+                "the storage and the preflight of a real run (key, tools, server version, space); "
+                "then the alarm path: the target's plugins are run on a small genuine backup that "
+                "comes with them, which must pass, and on damaged copies of it, of which each must "
+                "fail for its own reason; then whether reporters can write and a running daemon "
+                "answers. One line a step: ok, FAILED, or not tried. Nothing of it enters the "
+                "history, the metrics or the issues.\n\n"
+                "The exit status is 0 when all that is needed is ok, 1 when a step failed, 2 when "
+                "it was the configuration, and 3 when a needed step could not be tried.",
+            .arguments =
+                {{.name = "TARGET", .help = "name of the target", .words = Words::targets}},
+            .examples = {{"rad-agent selftest customers-db",
+                          "on a new host, and after every change to it"}}},
            {.path = "explain",
             .summary = "what a configuration key means",
             .arguments = {{.name = "KEY",

@@ -241,19 +241,7 @@ class ForegroundRun {
 int run_command(const CommonOptions& common, const RunOptions& options) {
   std::optional<Config> config = load_or_explain(common);
   if (!config) return kUsage;
-  if (config->find_target(options.target) == nullptr) {
-    std::vector<std::string> names;
-    for (const TargetConfig& target : config->targets) names.push_back(target.name);
-    const auto meant = closest(options.target, names);
-    const Error error =
-        fail(Reason::config_invalid,
-             fmt::format("there is no target '{}' in {}", options.target, common.config.string()),
-             meant ? fmt::format("did you mean '{}'?", *meant)
-                   : fmt::format("the targets are: {}", fmt::join(names, ", ")));
-    print_error(error);
-    answer_error(error, common);
-    return kUsage;
-  }
+  if (find_target_or_explain(*config, common, options.target) == nullptr) return kUsage;
   return ForegroundRun(std::move(*config), common, options).run();
 }
 

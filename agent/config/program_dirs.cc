@@ -14,10 +14,13 @@ ProgramDirs default_program_dirs(const std::filesystem::path& executable) {
   }
   std::error_code ignored;
   if (!build.empty() && std::filesystem::is_directory(build / "plugins.d", ignored)) {
-    return {.plugin_dir = build / "plugins.d", .libexec_dir = build / "libexec"};
+    return {.plugin_dir = build / "plugins.d",
+            .libexec_dir = build / "libexec",
+            .sample_dir = build / "selftest"};
   }
   return {.plugin_dir = "/usr/lib/rad-agent/plugins.d",
-          .libexec_dir = "/usr/lib/rad-agent/libexec"};
+          .libexec_dir = "/usr/lib/rad-agent/libexec",
+          .sample_dir = "/usr/share/rad-agent/selftest"};
 }
 
 }  // namespace rad

@@ -105,6 +105,7 @@ int dispatch(cli::CommonOptions common, const cli::Parsed& parsed) {
     return cli::hold_command(common, {parsed.text("RUN"), parsed.has("--detach")});
   }
   if (path == "check-config") return cli::check_config_command(common, !parsed.has("--no-plugins"));
+  if (path == "selftest") return cli::selftest_command(common, parsed.text("TARGET"));
   if (path == "explain") return cli::explain_command(common, parsed.text("KEY"));
   if (path == "help") return help(parsed);
   const auto script = cli::completion_script(cli::rad_agent_program(), parsed.text("SHELL"));
