@@ -109,10 +109,7 @@ EndedSlot missed_slot(const PlannedSchedule& schedule, const ScheduleFacts& fact
                                format_rfc3339(slot.due));
   } else if (facts.pause != nullptr && facts.pause->since < end) {
     ended.cause = MissCause::paused;
-    ended.detail = fmt::format(
-        "paused by {} {}: {}", printable(facts.pause->owner, 80),
-        facts.pause->until ? "until " + format_rfc3339(*facts.pause->until) : "with no end",
-        printable(facts.pause->reason, 200));
+    ended.detail = describe(*facts.pause);
   } else if (facts.hindrance != nullptr) {
     ended.cause = facts.hindrance->cause;
     ended.detail = facts.hindrance->detail;

@@ -1,5 +1,9 @@
 #include "agent/schedule/pause.h"
 
+#include <fmt/format.h>
+
+#include "agent/base/text.h"
+
 namespace rad {
 
 TimePoint end_of(const Pause& pause) noexcept {
@@ -16,6 +20,12 @@ const Pause* pause_of(const std::vector<Pause>& pauses, std::string_view target,
     if (found == nullptr || end_of(pause) > end_of(*found)) found = &pause;
   }
   return found;
+}
+
+std::string describe(const Pause& pause) {
+  return fmt::format("paused by {} {}: {}", printable(pause.owner, 80),
+                     pause.until ? "until " + format_rfc3339(*pause.until) : "with no end",
+                     printable(pause.reason, 200));
 }
 
 }  // namespace rad

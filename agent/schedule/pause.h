@@ -2,6 +2,7 @@
 // touched by a pause.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,5 +18,8 @@ TimePoint end_of(const Pause& pause) noexcept;
 /// that was set back does not end a pause.
 const Pause* pause_of(const std::vector<Pause>& pauses, std::string_view target,
                       std::string_view schedule, TimePoint now) noexcept;
+
+/// Who paused it, until when and why, for people.
+std::string describe(const Pause& pause);
 
 }  // namespace rad

@@ -90,20 +90,7 @@ Evaluation Evaluator::evaluate() {
 
 void Evaluator::put_memory_right(const Slot& current, const std::optional<Slot>& next) {
   auto& memory = result_.memory;
-  if (!memory.settled) {
-    // A store of an older agent: what its runs have answered is settled.
-    for (const PastRun& run : facts_.runs) {
-      const bool answers = run.schedule == schedule_.name && run.depth >= schedule_.depth &&
-                           (run.verdict == Verdict::pass || run.verdict == Verdict::fail);
-      if (!answers || run.begun_at > moment_.now) continue;
-      const auto slot = slots_.current(run.begun_at);
-      if (slot && slot->at < current.at && slot->at > memory.settled.value_or(TimePoint::min())) {
-        memory.settled = slot->at;
-      }
-    }
-    return;
-  }
-  if (!schedule_.cron || !next) return;
+  if (!memory.settled || !schedule_.cron || !next) return;
   if (*memory.settled <= std::max(next->at, moment_.now + kTrustedAhead)) return;
   result_.rewound = true;
   const auto before = slots_.before(current);

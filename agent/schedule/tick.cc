@@ -57,6 +57,10 @@ Evaluation Ticker::evaluated(const PlannedSchedule& schedule, const std::vector<
     result_.memories.emplace_back(key, evaluation.memory);
   }
   if (evaluation.rewound) result_.rewound.push_back(key);
+  // The pause may be over when the slot ends.
+  if (evaluation.standing.state == SlotState::paused && facts.pause != nullptr) {
+    result_.hindrances[key] = {MissCause::paused, describe(*facts.pause)};
+  }
   result_.wake = std::min(result_.wake, evaluation.wake);
   return evaluation;
 }

@@ -145,6 +145,11 @@ UPDATE latest_runs SET last_pass_id = ifnull((
 CREATE INDEX latest_runs_by_run ON latest_runs (run_id);
 
 ALTER TABLE schedules ADD COLUMN settled_as TEXT NOT NULL DEFAULT '';
+-- Version 1 did not write down which slots had ended: what its runs answered is nobody's now.
+UPDATE schedules SET first_seen = max(first_seen, ifnull((
+  SELECT max(created_at) + 1 FROM runs WHERE runs.target = schedules.target
+    AND runs.schedule = schedules.schedule AND runs.verdict IN ('pass', 'fail')), first_seen))
+  WHERE first_seen IS NOT NULL AND slot_done IS NULL;
 
 CREATE TABLE notes (
   key TEXT PRIMARY KEY NOT NULL,

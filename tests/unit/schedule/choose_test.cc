@@ -194,6 +194,32 @@ TEST(Rotation, Coverage) {
   EXPECT_DOUBLE_EQ(result.ratio, 0.5);
 }
 
+TEST(Tick, APauseThatEndsWithTheSlotIsStillItsCause) {
+  Config config;
+  ScheduleConfig schedule;
+  schedule.name = "often";
+  schedule.cron = CronExpression::parse("0 */3 * * *").value();
+  schedule.time_zone = "UTC";
+  schedule.depth = Depth::inspect;
+  TargetConfig target;
+  target.name = "db";
+  target.schedules = {schedule};
+  config.targets = {target};
+  const auto plan = make_plan(config).value();
+  World world;
+  world.memories[{"db", "often"}] = {kNow - 24h, kNow - 3h};
+  const auto nearly_next = kNow + 3h - 2s;
+  world.pauses = {Pause{"db", std::string(kEvery), "anna", "upgrade", kNow - 1h, nearly_next}};
+  const auto paused = tick(plan, world, {kNow, kNow - 24h}, {});
+  EXPECT_EQ(paused.standings[0].standing.state, SlotState::paused);
+  world.hindrances = paused.hindrances;
+  const auto next = tick(plan, world, {kNow + 3h + 4s, kNow - 24h}, {.max_runs = 1});
+  ASSERT_EQ(next.ended.size(), 1U);
+  EXPECT_EQ(next.ended[0].slot.cause, MissCause::paused);
+  EXPECT_EQ(next.ended[0].slot.detail, "paused by anna until 2026-02-03T14:59:58.000Z: upgrade");
+  EXPECT_EQ(next.start.size(), 1U);
+}
+
 TEST(Tick, AThousandTargetsWithThreeSchedules) {
   Config config;
   for (int i = 0; i < 1000; ++i) {

@@ -209,13 +209,14 @@ TEST(Evaluate, ManyMissedSlotsAreToldAsOne) {
   EXPECT_EQ(back.memory.settled, at("2027-02-02T03:29:00Z"));
 }
 
-TEST(Evaluate, AStoreThatKnowsNoSlotsYetDoesNotAccuseThePast) {
+TEST(Evaluate, TheVeryFirstSlotIsToldEvenIfNobodyWatchedItEnd) {
   Case c;
-  c.memory = {at("2025-01-01T00:00:00Z"), std::nullopt};
+  c.memory = {at("2026-02-02T00:00:00Z"), std::nullopt};
   c.runs = {run(at("2026-02-02T03:30:00Z"), Verdict::pass)};
-  const auto first = c.look("2026-02-03T03:31:00Z");
-  EXPECT_TRUE(first.ended.empty());
-  EXPECT_EQ(first.memory.settled, at("2026-02-02T03:30:00Z"));
+  c.running_since = at("2026-02-04T03:00:00Z");
+  const auto back = c.look("2026-02-04T03:00:00Z");
+  EXPECT_EQ(told(back), (Texts{"2026-02-02T03:30 answered"}));
+  EXPECT_EQ(back.memory.settled, at("2026-02-02T03:30:00Z"));
 }
 
 TEST(Backups, AfterANewOne) {

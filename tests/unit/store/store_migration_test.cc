@@ -52,6 +52,9 @@ TEST_F(StoreMigration, KeepsLedgerIssuesSchedulesAndCounters) {
   EXPECT_TRUE(must(store.get_issue("issue_directory", "customers-db", Depth::verify))->open);
   EXPECT_EQ(must(store.list_schedules()).size(), 2U);
   EXPECT_EQ(must(store.list_schedules())[0].slot_done, at(1793600000));
+  // What its runs have answered was not written down: it begins anew after them.
+  EXPECT_EQ(must(store.list_schedules())[1].first_seen,
+            at(1794277800) + std::chrono::milliseconds(1));
   EXPECT_EQ(must(store.counters()).bytes[0].read, 15'000U);
   EXPECT_EQ(must(store.counters()).report_errors[0].count, 1U);
   EXPECT_EQ(must(store.latest_runs()).size(), 4U);
