@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "agent/base/json.h"
 #include "agent/base/log.h"
@@ -19,6 +20,7 @@
 
 namespace rad {
 namespace asio = boost::asio;
+namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace {
@@ -63,6 +65,7 @@ class Holder::Impl {
   asio::awaitable<void> end_plugin();
   asio::awaitable<void> wait(std::chrono::milliseconds time);
   Status take_endpoint(const Endpoint& endpoint);
+  bool follow_store();
   Status lose(Error why);
   Status remove_everything();
   Result<std::optional<Hold>> row() const;
@@ -76,7 +79,9 @@ class Holder::Impl {
   asio::steady_timer timer_;
   bool stopping_ = false;
   bool held_elsewhere_ = false;
-  std::string last_error_;  ///< that the plugin told of
+  struct stat file_ {};        ///< of the store that is open
+  std::optional<Hold> known_;  ///< the row as it was last read
+  std::string last_error_;     ///< that the plugin told of
   std::optional<RunLock> lock_;
   std::optional<Workspace> workspace_;
   RunPlugin plugin_;
@@ -118,6 +123,7 @@ asio::awaitable<Status> Holder::Impl::take_lock() {
 }
 
 asio::awaitable<Status> Holder::Impl::run() {
+  (void)::stat((options_.state_dir / "rad.db").c_str(), &file_);
   RAD_CO_CHECK(co_await take_lock());
   if (held_elsewhere_) {
     log::info(fmt::format("hold of run {}: another process sees to it", run_id_));
@@ -128,6 +134,7 @@ asio::awaitable<Status> Holder::Impl::run() {
     co_return fail(Reason::config_invalid, fmt::format("run {} is not held", run_id_),
                    "radctl run start TARGET --hold 4h --reason … keeps an instance");
   }
+  known_ = hold;
   const bool wanted = hold->state == HoldState::held && hold->until > clock_.now();
   if (wanted) {
     Status started = co_await start();
@@ -167,6 +174,27 @@ asio::awaitable<Status> Holder::Impl::start() {
   co_return take_endpoint(held->endpoint);
 }
 
+/// A damaged store is set aside under a process that has it open: then the hold goes into the new
+/// one, which may have lost it, so that it can be seen, released, and ends in time.
+/// \return whether a row that is missing now says that the hold was released.
+bool Holder::Impl::follow_store() {
+  const fs::path path = options_.state_dir / "rad.db";
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0) return false;
+  if (now.st_ino == file_.st_ino && now.st_dev == file_.st_dev) return true;
+  auto again = Store::open(path);
+  if (!again) return false;
+  store_ = *std::move(again);
+  const auto there = row();
+  if (!there) return false;
+  if (!*there && known_) {
+    if (const Status put = store_.put_hold(*known_); !put) return false;
+    log::warning(fmt::format("hold of run {}: entered into the new store", run_id_));
+  }
+  file_ = now;
+  return true;
+}
+
 Status Holder::Impl::take_endpoint(const Endpoint& endpoint) {
   if (endpoint.kind != "postgresql") {
     return fail(Reason::plugin_protocol,
@@ -197,14 +225,16 @@ Status Holder::Impl::take_endpoint(const Endpoint& endpoint) {
 
 asio::awaitable<Status> Holder::Impl::keep() {
   for (;;) {
+    const bool telling = follow_store();
     const auto hold = row();
+    if (hold && *hold) known_ = **hold;
     // A store that cannot be read for a while must not end the hold.
-    const bool released = hold && (!*hold || (*hold)->state != HoldState::held);
+    const bool released = telling && hold && (!*hold || (*hold)->state != HoldState::held);
     if (stopping_ || released) {
       say("info", stopping_ ? "the holder was stopped" : "released");
       co_return Status{};
     }
-    if (hold && (*hold)->until <= clock_.now()) {
+    if (known_ && known_->until <= clock_.now()) {
       say("info", "its time is over");
       co_return Status{};
     }

@@ -6,6 +6,7 @@
 
 #include "agent/base/files.h"
 #include "agent/run/hold_files.h"
+#include "agent/run/lost_ledger.h"
 #include "agent/run/run_machine.h"
 #include "agent/run/workspace.h"
 
@@ -128,6 +129,8 @@ SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
     RunLock::forget(options.state_dir, report.id);
     end_interrupted(std::move(report), options, store, clock, reporters, result);
   }
+  // After this the ledger is whole again, whatever became of the store.
+  for (std::string& line : recover_ledger(options, store)) result.problems.push_back(line);
   const auto entries = store.ledger();
   if (!entries) {
     result.problems.push_back(entries.error().message);

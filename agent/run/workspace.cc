@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "agent/base/files.h"
+#include "agent/base/log.h"
 #include "agent/plugin_host/plugin_socket.h"
+#include "agent/run/lost_ledger.h"
 
 namespace rad {
 namespace fs = std::filesystem;
@@ -212,6 +214,10 @@ Status Workspace::keep(TimePoint until) {
     if (entry.kind == LedgerKind::runtime_dir) {
       RAD_CHECK(remove_ledger_entry(store_, entry, remover_));
     } else {
+      // Only for a store that is lost; the ledger has it, too.
+      if (const Status marked = mark_kept(entry.path, until); !marked) {
+        log::warning(marked.error().message);
+      }
       RAD_CHECK(store_.ledger_add({run_id_, LedgerKind::kept, entry.path, entry.marker, until}));
     }
   }
