@@ -54,6 +54,8 @@ class HttpService {
   /// After access_denied: whether sign() will now use other credentials, so that a second try makes
   /// sense. Asked at most once a request.
   virtual bool renew(const HttpResponse& /*denied*/) { return false; }
+  /// Whether it is the service itself that says missing_object, and not something on the way.
+  virtual bool vouches_for_missing(const HttpResponse& /*response*/) const { return false; }
 };
 
 /// The reason that a status alone gives: 404 missing_object, 401 and 403 access_denied, 429 and 503
@@ -66,7 +68,8 @@ struct ObjectRequest {
   HttpRequest request;  ///< without Range and If-Match
   std::string key;      ///< for messages and Error::object
   OpenOptions options;
-  /// Asked when the service says 404 and nothing else confirms it; nothing: it is believed.
+  /// Asked when nobody vouches for missing_object: an object that it finds makes the answer
+  /// storage_unreachable. Nothing: missing_object is believed.
   std::function<Result<ObjectInfo>()> confirm_missing;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "plugins/object_store/file_storage.h"
+#include "plugins/object_store/s3_storage.h"
 
 namespace rad::object_store {
 
@@ -11,16 +12,18 @@ std::string value_of(const Variables& variables, std::string_view name) {
   return found == variables.end() ? std::string() : found->second;
 }
 
-Result<OpenedStorage> open_storage(std::string_view url, const Variables& /*variables*/,
-                                   const TransportOptions& /*transport*/) {
+Result<OpenedStorage> open_storage(std::string_view url, const Variables& variables,
+                                   const TransportOptions& transport) {
   OpenedStorage opened;
   if (url.starts_with("file://")) {
     RAD_TRY(opened.storage, open_file_storage(url));
     opened.summary.kind = "file";
+  } else if (url.starts_with("s3://")) {
+    return open_s3_storage(url, variables, transport);
   } else {
     return fail(Reason::config_invalid,
                 fmt::format("storage '{}' is of a kind that is not known here", url),
-                "understood is file:///path");
+                "understood are file:///path and s3://bucket/prefix");
   }
   opened.summary.url = opened.storage->describe();
   return opened;
