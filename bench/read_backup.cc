@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "plugins/object_store/open_storage.h"
 #include "plugins/object_store/storage.h"
 #include "plugins/wal_e/base_backup_reader.h"
 
@@ -47,9 +48,9 @@ int main(int argc, char** argv) {
   app.add_option("--first", first, "only so many partitions; 0: all");
   CLI11_PARSE(app, argc, argv);
 
-  const auto storage = rad::object_store::open_storage(url);
+  const auto storage = rad::object_store::open_storage(url, {});
   if (!storage) return std::cerr << storage.error().message << '\n', 2;
-  const auto listed = (*storage)->list("basebackups_005/");
+  const auto listed = storage->storage->list("basebackups_005/");
   if (!listed) return std::cerr << listed.error().message << '\n', 2;
   rad::wal_e::ReadOptions options;
   for (const auto& object : *listed) {
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
   context.gnupg_home = home;
 
   const double begin = monotonic_seconds();
-  const auto content = rad::wal_e::read_base_backup(**storage, context, options);
+  const auto content = rad::wal_e::read_base_backup(*storage->storage, context, options);
   const double wall = monotonic_seconds() - begin;
   if (!content) return std::cerr << content.error().message << '\n', 1;
   if (!content->faults.empty()) return std::cerr << content->faults.front().message << '\n', 1;

@@ -7,125 +7,185 @@
 namespace rad::wal_e {
 namespace {
 
-constexpr std::size_t kRingBytes = 16U << 20U;
+constexpr std::size_t kMaxBytes = 16U << 20U;
+constexpr std::size_t kSlots = 12;
+constexpr std::size_t kBatchBytes = 1U << 20U;
+// Each has a buffer of its own: blocks of a few bytes must not make thousands.
+constexpr std::size_t kBatchBlocks = 16;
 
 using Content = Result<std::span<const std::byte>>;
 
-Content out_of_memory() {
+Error out_of_memory() {
   return fail(Reason::out_of_memory, "there is no memory for a block of the lzop stream");
 }
 
 }  // namespace
 
-BlockPipeline::BlockPipeline(LzopReader& reader, unsigned threads)
-    : reader_(reader), slots_(threads == 0 ? 1 : 2 * threads + 2) {
-  workers_.reserve(threads);
+BlockPipeline::BlockPipeline(LzopReader& reader, unsigned helpers) : reader_(reader) {
+  for (std::size_t at = 0; at < kSlots; ++at) {
+    slots_.push_back(std::make_unique<Slot>());
+    free_.push_back(slots_.back().get());
+  }
+  helpers_.reserve(helpers);
   try {
-    for (unsigned at = 0; at < threads; ++at) workers_.emplace_back([this] { work(); });
+    for (unsigned at = 0; at < helpers; ++at) helpers_.emplace_back([this] { help(); });
   } catch (const std::system_error&) {
-    // Fewer workers do, none too: next() then decodes itself.
+    // Fewer helpers do, none too: next() decodes itself.
   }
 }
 
 BlockPipeline::~BlockPipeline() {
-  stop_workers();
+  stop_helpers();
+  if (current_ != nullptr) release(*current_);
+  std::unique_lock lock(mutex_);
+  slot_freed_.wait(lock, [&] { return free_.size() + order_.size() == slots_.size(); });
 }
 
-void BlockPipeline::stop_workers() {
+void BlockPipeline::stop_helpers() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   slot_freed_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
-  workers_.clear();
+  for (std::thread& helper : helpers_) helper.join();
+  helpers_.clear();
 }
 
-bool BlockPipeline::room_for_another(std::uint64_t sequence) const {
-  if (slots_[sequence % slots_.size()].state != SlotState::free) return false;
-  return bytes_in_ring_ < kRingBytes || sequence == consume_sequence_;
+bool BlockPipeline::room() const {
+  return !free_.empty() && (bytes_in_use_ < kMaxBytes || order_.empty());
 }
 
-BlockPipeline::Slot* BlockPipeline::read_into_slot() {
-  const std::lock_guard reading(read_mutex_);
-  if (reading_ended_) return nullptr;
-  Slot& slot = slots_[read_sequence_ % slots_.size()];
-  {
-    std::unique_lock lock(mutex_);
-    slot_freed_.wait(lock, [&] { return stopping_ || room_for_another(read_sequence_); });
-    if (stopping_) return nullptr;
-    slot.state = SlotState::busy;
-  }
-  ++read_sequence_;
-  Result<bool> more = false;
+/// With read_mutex_ held. \return nullptr if there is no room and no use in waiting for it.
+BlockPipeline::Slot* BlockPipeline::take_slot(bool wait) {
+  std::unique_lock lock(mutex_);
+  if (!wait && !room() && !order_.empty()) return nullptr;
+  slot_freed_.wait(lock, [&] { return stopping_ || room(); });
+  if (stopping_) return nullptr;
+  Slot* const slot = free_.back();
+  free_.pop_back();
+  slot->content.reset();
+  slot->count = slot->plain_bytes = slot->bytes = 0;
+  slot->holds = 1;
+  order_.push_back(slot);
+  return slot;
+}
+
+Result<bool> BlockPipeline::read_block(Slot& slot) {
   try {
-    more = reader_.next(slot.block);
+    if (slot.count == slot.blocks.size()) slot.blocks.emplace_back();
+    return reader_.next(slot.blocks[slot.count]);
   } catch (const std::bad_alloc&) {
-    more = out_of_memory().error();
+    return out_of_memory();
   }
-  if (more && *more) {
+}
+
+/// With read_mutex_ held. \return whether there is something to decode; else the slot is finished.
+bool BlockPipeline::read_batch(Slot& slot) {
+  while (!reading_ended_ && slot.plain_bytes < kBatchBytes && slot.count < kBatchBlocks) {
+    const Result<bool> more = read_block(slot);
+    if (!more) read_error_ = more.error();
+    reading_ended_ = !more || !*more;
+    if (reading_ended_) break;
+    const LzopBlock& block = slot.blocks[slot.count++];
+    slot.plain_bytes += block.plain_size;
+    slot.bytes += std::size_t{block.plain_size} + block.stored_size;
+  }
+  if (slot.count > 0) {
     const std::lock_guard lock(mutex_);
-    bytes_in_ring_ += slot.block.plain_size + slot.block.stored_size;
-    return &slot;
+    bytes_in_use_ += slot.bytes;
+    return true;
   }
-  reading_ended_ = true;
-  slot.block.plain_size = slot.block.stored_size = 0;
-  finish(slot, more ? Content(std::span<const std::byte>{}) : Content(std::move(more).error()));
-  return nullptr;
+  finish(slot, read_error_ ? Content(*read_error_) : Content(std::span<const std::byte>{}));
+  return false;
+}
+
+Content BlockPipeline::decode(Slot& slot) {
+  try {
+    std::byte* const plain = slot.plain.ensure(slot.plain_bytes);
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < slot.count; ++at) {
+      const LzopBlock& block = slot.blocks[at];
+      RAD_CHECK(decode_block(block, {plain + done, block.plain_size}));
+      done += block.plain_size;
+    }
+    return std::span<const std::byte>(plain, done);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
 }
 
 void BlockPipeline::finish(Slot& slot, Content content) {
   {
     const std::lock_guard lock(mutex_);
     slot.content.emplace(std::move(content));
-    slot.state = SlotState::done;
   }
   slot_done_.notify_one();
 }
 
-void BlockPipeline::work() {
-  while (Slot* slot = read_into_slot()) {
-    try {
-      finish(*slot, decode_block(slot->block, slot->plain));
-    } catch (const std::bad_alloc&) {
-      finish(*slot, out_of_memory());
+/// Reads and decodes one batch. \return false if somebody else is reading, if there is no room, or
+/// at the end.
+bool BlockPipeline::process_one(bool wait) {
+  Slot* slot = nullptr;
+  {
+    std::unique_lock reading(read_mutex_, std::defer_lock);
+    if (wait) {
+      reading.lock();
+    } else if (!reading.try_lock()) {
+      return false;
     }
+    // The end is handed out once: by the first batch that begins there.
+    if (reading_ended_ && end_given_) return false;
+    slot = take_slot(wait);
+    if (slot == nullptr) return false;
+    if (!read_batch(*slot)) {
+      end_given_ = true;
+      return true;
+    }
+  }
+  finish(*slot, decode(*slot));
+  return true;
+}
+
+void BlockPipeline::help() {
+  while (process_one(true)) {
   }
 }
 
-Content BlockPipeline::decode_here() {
-  Slot& slot = slots_.front();
-  RAD_TRY(const bool more, reader_.next(slot.block));
-  if (!more) return std::span<const std::byte>{};
-  return decode_block(slot.block, slot.plain);
+void BlockPipeline::release(Slot& slot) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (--slot.holds > 0) return;
+    free_.push_back(&slot);
+    bytes_in_use_ -= slot.bytes;
+    // Inside the lock: the destructor may be waiting for this.
+    slot_freed_.notify_one();
+  }
+}
+
+BlockPipeline::Hold BlockPipeline::hold() {
+  if (current_ == nullptr) return {};
+  const std::lock_guard lock(mutex_);
+  ++current_->holds;
+  return {this, current_};
 }
 
 Content BlockPipeline::next() {
   if (end_) return *end_;
-  Content content = std::span<const std::byte>{};
-  if (workers_.empty()) {
-    try {
-      content = decode_here();
-    } catch (const std::bad_alloc&) {
-      content = out_of_memory();
-    }
-  } else {
-    std::unique_lock lock(mutex_);
-    if (holding_) {
-      Slot& before = slots_[(consume_sequence_ - 1) % slots_.size()];
-      before.state = SlotState::free;
-      bytes_in_ring_ -= before.block.plain_size + before.block.stored_size;
-      holding_ = false;
-      slot_freed_.notify_one();
-    }
-    Slot& slot = slots_[consume_sequence_ % slots_.size()];
-    slot_done_.wait(lock, [&] { return slot.state == SlotState::done; });
-    content = std::move(*slot.content);
-    ++consume_sequence_;
-    holding_ = true;
+  if (current_ != nullptr) release(*std::exchange(current_, nullptr));
+  const auto ready = [&] { return !order_.empty() && order_.front()->content; };
+  std::unique_lock lock(mutex_);
+  while (!ready()) {
+    lock.unlock();
+    const bool helped = process_one(false);
+    lock.lock();
+    if (!helped) slot_done_.wait(lock, ready);
   }
+  current_ = order_.front();
+  order_.pop_front();
+  Content content = std::move(*current_->content);
+  lock.unlock();
   if (!content || content->empty()) {
-    stop_workers();
+    stop_helpers();
     end_ = content;
   }
   return content;

@@ -36,6 +36,14 @@ FdSource::FdSource(int fd, const StopSignal& stop, std::chrono::milliseconds pat
   regular_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/// gpg writes 4 KiB at a time. A reader that waits in poll() is woken for each; one that is away
+/// for a moment finds many, and neither side has had to switch.
+void FdSource::let_gather() const {
+  constexpr timespec kMoment{.tv_sec = 0, .tv_nsec = 100'000};
+  pollfd stop{.fd = stop_.fd(), .events = POLLIN, .revents = 0};
+  ::ppoll(&stop, 1, &kMoment, nullptr);
+}
+
 Status FdSource::wait_readable() const {
   pollfd waits[2] = {{.fd = fd_, .events = POLLIN, .revents = 0},
                      {.fd = stop_.fd(), .events = POLLIN, .revents = 0}};
@@ -57,10 +65,12 @@ Status FdSource::wait_readable() const {
 Result<std::size_t> FdSource::read(std::span<std::byte> first, std::span<std::byte> second) {
   iovec parts[2] = {{first.data(), first.size()}, {second.data(), second.size()}};
   for (;;) {
+    if (ran_dry_) let_gather();
     if (!regular_) RAD_CHECK(wait_readable());
     if (stop_.raised()) return fail(Reason::cancelled, "reading was stopped");
     const ssize_t got = ::readv(fd_, parts, 2);
     if (got >= 0) {
+      ran_dry_ = !regular_ && got > 0 && static_cast<std::size_t>(got) < first.size();
       count_.fetch_add(static_cast<std::uint64_t>(got), std::memory_order_relaxed);
       return static_cast<std::size_t>(got);
     }

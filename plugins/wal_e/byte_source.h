@@ -37,7 +37,8 @@ class StopSignal {
   std::unique_ptr<std::atomic<bool>> raised_;
 };
 
-/// Reads a descriptor. After StopSignal::raise() every read is Reason::cancelled.
+/// Reads a descriptor, in large pieces also from a pipe that is filled by small ones. After
+/// StopSignal::raise() every read is Reason::cancelled.
 class FdSource final : public ByteSource {
  public:
   /// \param fd     borrowed; a regular file or anything that poll() understands.
@@ -51,11 +52,13 @@ class FdSource final : public ByteSource {
 
  private:
   Status wait_readable() const;
+  void let_gather() const;
 
   int fd_;
   const StopSignal& stop_;
   std::chrono::milliseconds patience_;
   bool regular_ = false;
+  bool ran_dry_ = false;  ///< the last read took all there was
   std::atomic<std::uint64_t> count_{0};
 };
 

@@ -259,12 +259,12 @@ Status check_sum(const LzopBlock& block, std::optional<std::uint32_t> stated, st
                                block.offset, what, *stated, found));
 }
 
-Status decode_slowly(const LzopBlock& block, std::byte* target) {
+Status decode_slowly(const LzopBlock& block, std::span<std::byte> plain) {
   if (!lzo_ready()) return fail(Reason::library_missing, "liblzo2 does not fit this program");
   lzo_uint written = block.plain_size;
   const int result = lzo1x_decompress_safe(
       reinterpret_cast<const unsigned char*>(block.stored.data()), block.stored_size,
-      reinterpret_cast<unsigned char*>(target), &written, nullptr);
+      reinterpret_cast<unsigned char*>(plain.data()), &written, nullptr);
   if (result == LZO_E_OK && written == block.plain_size) return {};
   return at_offset(Reason::decompress_failed, block.offset,
                    fmt::format("the lzop block at byte {} holds damaged data (liblzo2 error {}, "
@@ -274,7 +274,7 @@ Status decode_slowly(const LzopBlock& block, std::byte* target) {
 
 }  // namespace
 
-Result<std::span<const std::byte>> decode_block(const LzopBlock& block, BlockBuffer& plain) {
+Status decode_block(const LzopBlock& block, std::span<std::byte> plain) {
   const std::span<const std::byte> stored(block.stored.data(), block.stored_size);
   if (block.stored_adler) {
     RAD_CHECK(check_sum(block, block.stored_adler, adler32(stored), "stored Adler-32"));
@@ -282,20 +282,17 @@ Result<std::span<const std::byte>> decode_block(const LzopBlock& block, BlockBuf
   if (block.stored_crc) {
     RAD_CHECK(check_sum(block, block.stored_crc, crc32(stored), "stored CRC-32"));
   }
-  std::span<const std::byte> content = stored;
-  if (block.stored_size != block.plain_size) {
-    std::byte* const target = plain.ensure(block.plain_size);
+  if (block.stored_size == block.plain_size) {
+    std::memcpy(plain.data(), stored.data(), stored.size());
+  } else if (!lzo1x_decode(stored, plain)) {
     // liblzo2 has the last word on what the faster decoder refuses, and the sums on what it takes.
-    if (!lzo1x_decode(stored, {target, block.plain_size})) {
-      RAD_CHECK(decode_slowly(block, target));
-    }
-    content = {target, block.plain_size};
+    RAD_CHECK(decode_slowly(block, plain));
   }
   if (block.plain_adler) {
-    RAD_CHECK(check_sum(block, block.plain_adler, adler32(content), "Adler-32"));
+    RAD_CHECK(check_sum(block, block.plain_adler, adler32(plain), "Adler-32"));
   }
-  if (block.plain_crc) RAD_CHECK(check_sum(block, block.plain_crc, crc32(content), "CRC-32"));
-  return content;
+  if (block.plain_crc) RAD_CHECK(check_sum(block, block.plain_crc, crc32(plain), "CRC-32"));
+  return {};
 }
 
 }  // namespace rad::wal_e

@@ -88,9 +88,8 @@ class LzopReader {
 };
 
 /// Decodes one block and checks every sum it carries. Pure; any thread.
-/// \param plain  memory for the content; not used by a block that is stored as it is.
-/// \return the content, in `plain` or in the block itself; decompress_failed or checksum_mismatch
-///   with the block's offset.
-Result<std::span<const std::byte>> decode_block(const LzopBlock& block, BlockBuffer& plain);
+/// \param plain  block.plain_size bytes for the content; kLzoSlack bytes behind them are clobbered.
+/// \return decompress_failed or checksum_mismatch with the block's offset.
+Status decode_block(const LzopBlock& block, std::span<std::byte> plain);
 
 }  // namespace rad::wal_e

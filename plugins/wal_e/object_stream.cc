@@ -122,7 +122,7 @@ Status ObjectReader::Impl::begin() {
   }
   source.emplace(content_fd, stop, context.patience);
   reader.emplace(*source);
-  blocks.emplace(*reader, context.decoders <= 1 ? 0 : context.decoders);
+  blocks.emplace(*reader, context.decoders <= 1 ? 0 : context.decoders - 1);
   return {};
 }
 
