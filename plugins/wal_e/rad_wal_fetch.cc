@@ -11,7 +11,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,23 +45,15 @@ int connect_to(const char* path) {
   return fd;
 }
 
-bool send_request(int connection, const char* name, int destination) {
-  iovec piece{const_cast<char*>(name), std::strlen(name)};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(part), &destination, sizeof destination);
-  return ::sendmsg(connection, &message, MSG_NOSIGNAL) >= 0;
-}
+struct Answer {
+  std::array<char, 1024> text{};
+  std::size_t length = 0;
+  int fd = -1;  ///< of the file, when it is "ok"
+  bool is(std::string_view word) const { return std::string_view(text.data(), length) == word; }
+};
 
-int read_answer(int connection, const char* name) {
+/// \return false after a complaint.
+bool read_answer(int connection, const char* name, Answer& answer) {
   pollfd waiting{connection, POLLIN, 0};
   int ready = 0;
   do {
@@ -67,19 +61,71 @@ int read_answer(int connection, const char* name) {
   } while (ready < 0 && errno == EINTR);
   if (ready <= 0) {
     if (ready == 0) errno = ETIMEDOUT;
-    return complain("no answer from the wal_e plugin", name);
+    complain("no answer from the wal_e plugin", name);
+    return false;
   }
-  std::array<char, 1024> text{};
-  const ssize_t got = ::recv(connection, text.data(), text.size(), 0);
+  iovec piece{answer.text.data(), answer.text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = ::recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
   if (got <= 0) {
     if (got == 0) errno = ECONNRESET;
-    return complain("the wal_e plugin is gone", name);
+    complain("the wal_e plugin is gone", name);
+    return false;
   }
-  const std::string_view answer(text.data(), static_cast<std::size_t>(got));
-  if (answer == "ok") return kFound;
-  if (answer == "absent") return kAbsent;
-  std::fprintf(stderr, "rad-wal-fetch: %s: %.*s\n", name, static_cast<int>(answer.size()),
-               answer.data());
+  answer.length = static_cast<std::size_t>(got);
+  const cmsghdr* part = CMSG_FIRSTHDR(&message);
+  if (part != nullptr && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
+    std::memcpy(&answer.fd, CMSG_DATA(part), sizeof answer.fd);
+  }
+  return true;
+}
+
+/// Gives the file that has no name the destination's. \return whether it has
+bool link_to(int file, const char* destination) {
+  struct stat status {};
+  // A file of somebody else would be one that the server cannot read.
+  if (::fstat(file, &status) != 0 || status.st_uid != ::geteuid()) return false;
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", file);
+  return ::linkat(AT_FDCWD, path.data(), AT_FDCWD, destination, AT_SYMLINK_FOLLOW) == 0;
+}
+
+bool copy_to(int file, int destination) {
+  off_t offset = 0;
+  while (true) {
+    constexpr std::size_t kPiece = std::size_t{1} << 30U;
+    const ssize_t done = ::sendfile(destination, file, &offset, kPiece);
+    if (done == 0) return true;
+    if (done < 0 && errno != EINTR) return false;
+  }
+}
+
+/// Neither way writes over what is there, nor through a link.
+int place(int file, const char* name, const char* destination) {
+  if (link_to(file, destination)) return kFound;
+  const int copy = ::open(destination, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (copy < 0) return complain("cannot create the destination", name);
+  if (copy_to(file, copy)) return kFound;
+  const int status = complain("cannot write the destination", name);
+  ::unlink(destination);
+  return status;
+}
+
+int fetch(int connection, const char* name, const char* destination) {
+  if (::send(connection, name, std::strlen(name), MSG_NOSIGNAL) < 0) {
+    return complain("cannot ask the wal_e plugin", name);
+  }
+  Answer answer;
+  if (!read_answer(connection, name, answer)) return kFailed;
+  if (answer.is("absent")) return kAbsent;
+  if (answer.is("ok") && answer.fd >= 0) return place(answer.fd, name, destination);
+  std::fprintf(stderr, "rad-wal-fetch: %s: %.*s\n", name, static_cast<int>(answer.length),
+               answer.text.data());
   return kFailed;
 }
 
@@ -93,12 +139,5 @@ int main(int argc, char** argv) {
   }
   const int connection = connect_to(argv[1]);
   if (connection < 0) return complain("cannot reach the wal_e plugin", argv[2]);
-  const int destination =
-      ::open(argv[3], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (destination < 0) return complain("cannot create the destination", argv[2]);
-  const int status = send_request(connection, argv[2], destination)
-                         ? read_answer(connection, argv[2])
-                         : complain("cannot ask the wal_e plugin", argv[2]);
-  if (status != kFound) ::unlink(argv[3]);
-  return status;
+  return fetch(connection, argv[2], argv[3]);
 }
