@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "plugins/object_store/azure_storage.h"
 #include "plugins/object_store/file_storage.h"
+#include "plugins/object_store/gcs_storage.h"
 #include "plugins/object_store/s3_storage.h"
+#include "plugins/object_store/swift_storage.h"
 
 namespace rad::object_store {
 
@@ -20,10 +23,17 @@ Result<OpenedStorage> open_storage(std::string_view url, const Variables& variab
     opened.summary.kind = "file";
   } else if (url.starts_with("s3://")) {
     return open_s3_storage(url, variables, transport);
+  } else if (url.starts_with("wabs://")) {
+    return open_azure_storage(url, variables, transport);
+  } else if (url.starts_with("swift://")) {
+    return open_swift_storage(url, variables, transport);
+  } else if (url.starts_with("gs://")) {
+    return open_gcs_storage(url, variables, transport);
   } else {
     return fail(Reason::config_invalid,
                 fmt::format("storage '{}' is of a kind that is not known here", url),
-                "understood are file:///path and s3://bucket/prefix");
+                "understood are file:///path, s3://bucket/prefix, wabs://container/prefix, "
+                "swift://container/prefix and gs://bucket/prefix");
   }
   opened.summary.url = opened.storage->describe();
   return opened;
