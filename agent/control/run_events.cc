@@ -31,8 +31,8 @@ class Follower {
     Clock::time_point sent = Clock::now();
     while (true) {
       if (const auto feed = daemon_.feed(id_)) {
-        co_await follow_feed(*feed, out);
-        co_return;
+        if (co_await follow_feed(*feed, out)) co_return;
+        after_ = 0;
       }
       const Result<std::string> news = look();
       if (!news) co_return;
@@ -50,7 +50,8 @@ class Follower {
   }
 
  private:
-  asio::awaitable<void> follow_feed(RunFeed& feed, HttpStream& out) {
+  /// \return whether there is no more to tell: else the run has not begun, or stands in the store.
+  asio::awaitable<bool> follow_feed(RunFeed& feed, HttpStream& out) {
     while (true) {
       timer_.expires_after(times_.heartbeat);
       const auto next =
@@ -61,16 +62,14 @@ class Follower {
         text = kHeartbeat;
       } else {
         const std::vector<RunEvent>& events = std::get<0>(next);
-        // Whoever has seen the end already is told again: a stream without it was cut off.
-        if (events.empty()) after_ = after_ > 0 ? after_ - 1 : 0;
         for (const RunEvent& event : events) {
           text += format_event(event);
           after_ = std::max(after_, event.number);
           ended = ended || event.type == "end";
         }
-        if (events.empty()) co_return;
+        if (events.empty()) co_return false;
       }
-      if (!co_await out.write(std::move(text)) || ended) co_return;
+      if (!co_await out.write(std::move(text)) || ended) co_return true;
     }
   }
 

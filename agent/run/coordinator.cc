@@ -31,6 +31,34 @@ std::string make_run_id(TimePoint now) {
                      random_hex(8));
 }
 
+RunReport new_record(const RunRequest& request, TimePoint now) {
+  RunReport report;
+  report.id = request.id.empty() ? make_run_id(now) : request.id;
+  report.target = request.target.name;
+  report.schedule = request.schedule;
+  report.depth = request.depth;
+  report.requested_by = request.requested_by;
+  report.request_note = request.note;
+  report.requested_backup = request.backup.value_or("");
+  report.requested_recover_to = request.recover_to.value_or("");
+  report.host = host_name();
+  report.agent_version = RAD_VERSION;
+  report.created_at = now;
+  report.rto_target = request.target.objectives.rto;
+  report.rpo_target = request.target.objectives.rpo;
+  return report;
+}
+
+RunReport record_of_refused(const RunRequest& request, Error why, TimePoint now) {
+  RunReport report = new_record(request, now);
+  report.cause = std::move(why);
+  conclude(report);
+  report.verdict = Verdict::inconclusive;
+  report.cleanup = CleanupResult::clean;
+  report.ended_at = now;
+  return report;
+}
+
 Result<std::optional<Account>> plugin_account(const AgentOptions& options) {
   std::error_code ec;
   const bool sockets =
@@ -54,26 +82,9 @@ class Coordinator::Impl {
 
  private:
   asio::awaitable<Status> carry_out(Stage stage);
-  void begin(TimePoint now);
 
   RunState state_;
 };
-
-void Coordinator::Impl::begin(TimePoint now) {
-  state_.report.id = state_.request.id.empty() ? make_run_id(now) : state_.request.id;
-  state_.report.target = state_.request.target.name;
-  state_.report.schedule = state_.request.schedule;
-  state_.report.depth = state_.request.depth;
-  state_.report.requested_by = state_.request.requested_by;
-  state_.report.request_note = state_.request.note;
-  state_.report.requested_backup = state_.request.backup.value_or("");
-  state_.report.requested_recover_to = state_.request.recover_to.value_or("");
-  state_.report.host = host_name();
-  state_.report.agent_version = RAD_VERSION;
-  state_.report.created_at = now;
-  state_.report.rto_target = state_.request.target.objectives.rto;
-  state_.report.rpo_target = state_.request.target.objectives.rpo;
-}
 
 void Coordinator::Impl::cancel(std::string why, Reason reason) {
   if (state_.cancelled || !state_.cancellable) return;
@@ -83,7 +94,7 @@ void Coordinator::Impl::cancel(std::string why, Reason reason) {
 }
 
 asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
-  begin(state_.services.clock.now());
+  state_.report = new_record(state_.request, state_.services.clock.now());
   RAD_CO_TRY(state_.lock, RunLock::take(state_.services.options.state_dir, state_.report.target,
                                         state_.report.id));
   RAD_CO_CHECK(state_.services.store.begin_run(state_.report));

@@ -61,6 +61,11 @@ std::string make_run_id(TimePoint now);
 /// \return config_invalid when agent.plugin_user does not exist.
 Result<std::optional<Account>> plugin_account(const AgentOptions& options);
 
+/// The record of a run that begins now.
+RunReport new_record(const RunRequest& request, TimePoint now);
+/// The record of one that could not begin: inconclusive, and nothing of it lies anywhere.
+RunReport record_of_refused(const RunRequest& request, Error why, TimePoint now);
+
 /// One run. run() is called once; cancel() any number of times while it goes on.
 class Coordinator {
  public:

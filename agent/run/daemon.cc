@@ -54,6 +54,7 @@ void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
   context->reporters = make_reporters(generation->config, store_);
   context->generation = std::move(generation);
   context_ = std::move(context);
+  refused_.clear();
   config_loaded_at_ = clock_.now();
   log::set_level(config().agent.log_level);
 }

@@ -35,6 +35,8 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void audit(const Caller& caller, std::string action, std::string subject, std::string note,
              bool allowed, std::string outcome);
 
+  void write_audit(const AuditEntry& entry);
+
   Status release_hold(const Caller& caller, const std::string& run_id);
   Result<std::string> open_hold(const Caller& caller, const std::string& run_id);
   boost::asio::awaitable<Result<boost::json::value>> backups(const std::string& target);
@@ -68,6 +70,12 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void use(std::shared_ptr<const Generation> generation);
   void start_due();
   void start(const PlannedStart& planned);
+  RunRequest request_of(const QueuedRequest& queued) const;
+  /// Those that have not begun; ends those that never can.
+  std::vector<QueuedRequest> waiting_requests();
+  void refuse(const RunRequest& request, const Error& why);
+  void bar(const RunRequest& request, const Error& why);
+  Barriers barriers() const;
   void run_ended(const RunRequest& request, const Result<RunReport>& report);
   std::vector<RunningRun> running_runs() const;
   void sweep_now();
@@ -76,7 +84,16 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   boost::asio::awaitable<void> look_for_backups();
   void prune();
 
-  std::map<std::string, std::pair<TimePoint, std::string>> held_elsewhere_;
+  struct Refused {
+    std::size_t times = 0;
+    SteadyPoint until{};
+    std::string why;
+  };
+  /// By (target, schedule): what could not begin when it was tried last.
+  std::map<std::pair<std::string, std::string>, Refused> refused_;
+  std::string refuse_error_;
+  /// By target: a run beside the daemon, and until when to believe in it.
+  std::map<std::string, std::pair<SteadyPoint, std::string>> held_elsewhere_;
   std::optional<std::pair<std::string, Error>> not_begun_;  ///< the last run that could not begin
   TimePoint started_at_{};
   TimePoint config_loaded_at_{};

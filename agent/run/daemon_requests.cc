@@ -1,7 +1,10 @@
 // What people ask of the daemon, and the runs that come of it.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "agent/base/files.h"
 #include "agent/base/log.h"
@@ -48,12 +51,16 @@ void Daemon::Impl::audit(const Caller& caller, std::string action, std::string s
   entry.note = std::move(note);
   entry.allowed = allowed;
   entry.outcome = std::move(outcome);
+  write_audit(entry);
+}
+
+void Daemon::Impl::write_audit(const AuditEntry& entry) {
   // The journal has it even if the store is in trouble.
   log::info(
       fmt::format("audit: {} ({}, {}) {} {}{}: {}", entry.user, entry.uid, entry.role, entry.action,
                   printable(entry.subject),
                   entry.note.empty() ? "" : fmt::format(" because '{}'", printable(entry.note)),
-                  allowed ? printable(entry.outcome) : "refused"));
+                  entry.allowed ? printable(entry.outcome) : "refused"));
   const Status written = store_.append_audit(entry);
   if (!written) log::error(written.error().message);
 }
@@ -181,18 +188,62 @@ std::vector<RunningRun> Daemon::Impl::running_runs() const {
     running.push_back(std::move(one));
   }
   for (const auto& [target, held] : held_elsewhere_) {
-    if (held.first > clock_.now()) running.push_back({.id = held.second, .target = target});
+    if (held.first > clock_.steady_now()) running.push_back({.id = held.second, .target = target});
   }
   return running;
 }
 
+RunRequest Daemon::Impl::request_of(const QueuedRequest& queued) const {
+  RunRequest request;
+  request.id = queued.id;
+  const TargetConfig* target = config().find_target(queued.target);
+  if (target != nullptr) request.target = *target;
+  request.target.name = queued.target;
+  request.depth = queued.depth;
+  request.schedule = queued.schedule;
+  request.requested_by = queued.requested_by;
+  request.note = queued.note;
+  request.hold = queued.hold;
+  if (!queued.backup.empty()) request.backup = queued.backup;
+  if (!queued.recover_to.empty()) request.recover_to = queued.recover_to;
+  return request;
+}
+
+std::vector<QueuedRequest> Daemon::Impl::waiting_requests() {
+  std::vector<QueuedRequest> waiting;
+  const std::vector<QueuedRequest> requests = queue_.requests();
+  for (const QueuedRequest& request : requests) {
+    if (live_.feed(request.id)) continue;
+    if (config().find_target(request.target) != nullptr) {
+      waiting.push_back(request);
+      continue;
+    }
+    refuse(request_of(request),
+           fail(Reason::config_invalid,
+                fmt::format("target '{}' was taken out of the configuration while the run waited",
+                            request.target),
+                "radctl target list shows the targets"));
+  }
+  return waiting;
+}
+
+Barriers Daemon::Impl::barriers() const {
+  Barriers barriers;
+  if (!store_.durable()) {
+    barriers.restores = "a store that can be written: " + keeper_.problem();
+  }
+  for (const auto& [key, refused] : refused_) {
+    if (clock_.steady_now() < refused.until) barriers.runs[key] = refused.why;
+  }
+  return barriers;
+}
+
 void Daemon::Impl::start_due() {
   if (stopping_) return;
-  std::vector<QueuedRequest> waiting;
-  for (const QueuedRequest& request : queue_.requests()) {
-    if (!live_.feed(request.id)) waiting.push_back(request);
-  }
-  SchedulerInput input{config(), waiting, running_runs(), std::nullopt};
+  std::erase_if(held_elsewhere_,
+                [&](const auto& entry) { return entry.second.first <= clock_.steady_now(); });
+  const std::vector<QueuedRequest> waiting = waiting_requests();
+  SchedulerInput input{config(), waiting, running_runs(), std::nullopt, barriers()};
   if (const auto free = free_bytes(config().agent.scratch_dir)) input.scratch_free = *free;
   const auto plan = scheduler_.tick(input);
   if (!plan) {
@@ -217,16 +268,57 @@ void Daemon::Impl::start(const PlannedStart& planned) {
     const auto& waiting = queue_.requests();
     const auto found = std::ranges::find(waiting, *planned.request, &QueuedRequest::id);
     if (found == waiting.end()) return;
-    request.id = found->id;
-    request.requested_by = found->requested_by;
-    request.note = found->note;
-    request.hold = found->hold;
-    if (!found->backup.empty()) request.backup = found->backup;
-    if (!found->recover_to.empty()) request.recover_to = found->recover_to;
+    request = request_of(*found);
   }
-  log::info(fmt::format("run {}: {} of target {} ({})", request.id, to_string(request.depth),
-                        planned.target, planned.schedule));
+  if (!refused_.contains({planned.target, planned.schedule})) {
+    log::info(fmt::format("run {}: {} of target {} ({})", request.id, to_string(request.depth),
+                          planned.target, planned.schedule));
+  }
   live_.start(context_, std::move(request));
+}
+
+/// Ends a request that cannot begin: whoever asked or follows finds a record that says why.
+void Daemon::Impl::refuse(const RunRequest& request, const Error& why) {
+  const auto known = store_.load_run(request.id);
+  Status written = known ? Status{} : Status(known.error());
+  // What has begun, the next sweep ends.
+  if (known && !*known) {
+    written = store_.end_run(record_of_refused(request, why, clock_.now()));
+  }
+  const auto removed = queue_.remove(request.id);
+  if (!written || !removed) {
+    const Error& error = written ? removed.error() : written.error();
+    if (std::exchange(refuse_error_, error.message) != error.message) log::error(error.message);
+    if (!removed) return;  // and it is tried again
+  }
+  AuditEntry entry;
+  entry.at = clock_.now();
+  entry.uid = ::geteuid();
+  entry.user = "rad-agent";
+  entry.role = "agent";
+  entry.action = "run.refuse";
+  entry.subject = request.id;
+  entry.note = request.note;
+  entry.allowed = true;
+  entry.outcome = fmt::format("the run of {} for {} could not begin: {}", request.target.name,
+                              request.requested_by, why.message);
+  write_audit(entry);
+}
+
+/// A schedule's run that could not begin is tried again later, and is in nobody's way until then.
+void Daemon::Impl::bar(const RunRequest& request, const Error& why) {
+  static constexpr std::array<SteadyPoint::duration, 5> kTryAgain{1min, 2min, 4min, 8min, 15min};
+  Refused& refused = refused_[{request.target.name, request.schedule}];
+  const std::string text = "an end of what keeps it from beginning: " + why.message;
+  if (refused.why != text) {
+    log::warning(
+        fmt::format("target {}: the {} of schedule {} cannot begin, and is tried again: "
+                    "{}",
+                    request.target.name, to_string(request.depth), request.schedule, why.message));
+  }
+  refused.why = text;
+  refused.until = clock_.steady_now() + kTryAgain.at(std::min(refused.times, kTryAgain.size() - 1));
+  ++refused.times;
 }
 
 void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>& report) {
@@ -234,9 +326,14 @@ void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>&
   const bool held = !report && report.error().reason == Reason::target_busy;
   if (held) {
     // Somebody tests it with `rad-agent run`: look again in a minute. A request keeps its place.
-    held_elsewhere_[request.target.name] = {clock_.now() + 1min, report.error().message};
+    held_elsewhere_[request.target.name] = {clock_.steady_now() + 1min, report.error().message};
+  } else if (!report && request.schedule != "manual") {
+    bar(request, report.error());
+  } else if (!report) {
+    not_begun_ = {request.id, report.error()};
+    refuse(request, report.error());
   } else {
-    if (!report) not_begun_ = {request.id, report.error()};
+    refused_.erase({request.target.name, request.schedule});
     if (const auto removed = queue_.remove(request.id); !removed) {
       log::error(removed.error().message);
     }

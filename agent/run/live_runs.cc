@@ -44,19 +44,14 @@ std::string summary(const RunReport& report) {
   return fmt::format("run {}: {} {}{}", report.id, report.target, verdict, why);
 }
 
-void log_end(const RunRequest& request, const Result<RunReport>& report) {
-  if (!report) {
-    log::warning(fmt::format("run {}: {} could not begin: {}", request.id, request.target.name,
-                             report.error().message));
-    return;
-  }
-  if (report->verdict == Verdict::pass) {
-    log::info(summary(*report));
+void log_end(const RunReport& report) {
+  if (report.verdict == Verdict::pass) {
+    log::info(summary(report));
   } else {
-    log::warning(summary(*report));
+    log::warning(summary(report));
   }
-  if (report->cleanup == CleanupResult::failed) {
-    log::error(fmt::format("run {}: cleanup failed: {}", report->id, report->cleanup_message));
+  if (report.cleanup == CleanupResult::failed) {
+    log::error(fmt::format("run {}: cleanup failed: {}", report.id, report.cleanup_message));
   }
 }
 
@@ -109,7 +104,7 @@ void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest reque
     }
     log::error(fmt::format("run {}: a bug ended it: {}", entry->request.id, what));
     const Error bug = fail(Reason::internal_error, "a bug ended the run: " + what);
-    entry->feed->end(nullptr, &bug);
+    entry->feed->leave();
     runs_.erase(entry->request.target.name);
     ended_(entry->request, bug);
   });
@@ -118,10 +113,12 @@ void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest reque
 asio::awaitable<void> LiveRuns::carry_out(std::shared_ptr<Entry> entry) {
   const Result<RunReport> report = co_await entry->coordinator.run();
   write_logs();
-  log_end(entry->request, report);
-  std::optional<Error> failed;
-  if (!report) failed = report.error();
-  entry->feed->end(report ? &*report : nullptr, failed ? &*failed : nullptr);
+  if (report) {
+    log_end(*report);
+    entry->feed->end(*report);
+  } else {
+    entry->feed->leave();
+  }
   runs_.erase(entry->request.target.name);
   ended_(entry->request, report);
 }

@@ -50,12 +50,15 @@ void RunFeed::logged(const std::string& plugin, const protocol::LogLine& line) {
       {{"plugin", plugin}, {"level", line.level}, {"text", printable(line.message, kLongestText)}});
 }
 
-void RunFeed::end(const RunReport* report, const Error* error) {
-  if (report != nullptr) report_ = *report;
-  boost::json::object data = to_json(report_);
-  if (error != nullptr) data["cause"] = to_json(*error);
+void RunFeed::end(const RunReport& report) {
+  report_ = report;
   ended_ = true;
-  add("end", std::move(data));
+  add("end", to_json(report_));
+}
+
+void RunFeed::leave() {
+  ended_ = true;
+  changed_.cancel();
 }
 
 asio::awaitable<std::vector<RunEvent>> RunFeed::next(std::uint64_t after) {

@@ -36,8 +36,10 @@ class RunFeed : public RunObserver {
   void stage_began(const RunReport& report, Stage stage) override;
   void progressed(const protocol::Progress& progress) override;
   void logged(const std::string& plugin, const protocol::LogLine& line) override;
-  /// The last event. Without a report the run could not begin; `error` then says why.
-  void end(const RunReport* report, const Error* error);
+  /// The last event.
+  void end(const RunReport& report);
+  /// Ends without one: the run could not begin yet, or its end will stand in the store.
+  void leave();
 
   bool ended() const noexcept { return ended_; }
   /// The record as of the last stage.

@@ -155,6 +155,7 @@ Status Scheduler::Impl::read_world(const SchedulerInput& input) {
     }
     world_.requests.push_back(std::move(run));
   }
+  world_.barriers = input.barriers;
   world_.running = input.running;
   for (const auto& unfinished : history_.unfinished()) {
     const RunSummary& run = unfinished.second;
@@ -172,6 +173,10 @@ bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed
   for (const QueuedRequest& request : input.requests) seen += " " + request.id;
   seen += " |";
   for (const RunningRun& run : input.running) seen += " " + run.id;
+  seen += " |" + input.barriers.restores;
+  for (const auto& [key, why] : input.barriers.runs) {
+    seen += fmt::format(" {}/{}", key.first, key.second);
+  }
   const bool same = seen == seen_input_ && !runs_changed && moment.now < wake_;
   seen_input_ = std::move(seen);
   return same;

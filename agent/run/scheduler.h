@@ -13,7 +13,7 @@
 #include "agent/config/config.h"
 #include "agent/model/operations.h"
 #include "agent/run/daemon_views.h"
-#include "agent/schedule/choose.h"
+#include "agent/schedule/tick.h"
 #include "agent/store/store.h"
 
 namespace rad {
@@ -33,6 +33,7 @@ struct SchedulerInput {
   const std::vector<QueuedRequest>& requests;
   std::vector<RunningRun> running;  ///< runs of this process
   std::optional<std::uint64_t> scratch_free;
+  Barriers barriers;
 };
 
 /// One thread.

@@ -104,9 +104,9 @@ Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& targ
                 "wait for it to end (--if-busy queue), or cancel it", target);
   }
   lock.target_ = std::move(*held);
-  if (::ftruncate(lock.target_.get(), 0) != 0 ||
-      ::pwrite(lock.target_.get(), run_id.data(), run_id.size(), 0) < 0) {
-    return system_error("write", target_file, errno);
+  // For people alone: a full disk keeps nobody from checking backups.
+  if (::ftruncate(lock.target_.get(), 0) == 0) {
+    (void)!::pwrite(lock.target_.get(), run_id.data(), run_id.size(), 0);
   }
   lock.run_file_ = run_lock_path(state_dir, run_id);
   RAD_TRY(lock.run_, lock_file(lock.run_file_));

@@ -81,6 +81,7 @@ class Chooser {
   }
 
   void offer(const Place& place);
+  void bar(const DueRun& run) { wait(run, MissCause::cannot_begin, run.barred); }
   Choice take() { return std::move(choice_); }
 
  private:
@@ -152,6 +153,11 @@ void Chooser::offer(const Place& place) {
 Choice choose(std::vector<DueRun> due, const std::vector<RunningRun>& running,
               const Limits& limits) {
   Chooser chooser(running, limits);
+  std::erase_if(due, [&](const DueRun& run) {
+    if (run.barred.empty()) return false;
+    chooser.bar(run);
+    return true;
+  });
   for (const Place& place : places(std::move(due))) chooser.offer(place);
   return chooser.take();
 }

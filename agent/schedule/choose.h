@@ -11,6 +11,8 @@
 //          may take scratch only if it fits beside the large one, so that space gathers as runs
 //          end. That holds too while it waits for a shallower schedule of its own target. A run
 //          that could not fit even if all running ones ended holds nobody up.
+// Barred   What could not begin holds no place, no scratch and no target, and stands for nothing
+//          shallower: the others go on as if it were not due.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +36,7 @@ struct DueRun {
   TimePoint since{};              ///< when it should have started, or was asked for
   std::optional<TimePoint> slot;  ///< Slot::at; of a schedule
   std::uint64_t scratch = 0;      ///< bytes that its last restore took; 0 if none or not known
+  std::string barred;             ///< why it cannot begin at present; "" if it can
 };
 
 struct RunningRun {
@@ -54,7 +57,7 @@ struct Limits {
 
 struct HeldRun {
   DueRun run;
-  MissCause cause = MissCause::target_busy;  ///< target_busy, concurrency or scratch
+  MissCause cause = MissCause::target_busy;  ///< or concurrency, scratch, cannot_begin
   std::string detail;                        ///< for people: what it waits for
 };
 

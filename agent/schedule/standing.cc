@@ -234,15 +234,16 @@ void Evaluator::settle(const Slot& current, const View& view) {
 constexpr std::array<std::string_view, 9> kStates{"waiting",   "due",      "retrying",
                                                   "running",   "answered", "given_up",
                                                   "cancelled", "paused",   "missed"};
-constexpr std::array<std::string_view, 9> kCauses{"agent_down",
-                                                  "clock_jump",
-                                                  "paused",
-                                                  "target_busy",
-                                                  "concurrency",
-                                                  "scratch",
-                                                  "inconclusive_to_the_end",
-                                                  "cancelled",
-                                                  "backup_early"};
+constexpr std::array<std::string_view, 10> kCauses{"agent_down",
+                                                   "clock_jump",
+                                                   "paused",
+                                                   "target_busy",
+                                                   "concurrency",
+                                                   "scratch",
+                                                   "inconclusive_to_the_end",
+                                                   "cancelled",
+                                                   "backup_early",
+                                                   "cannot_begin"};
 
 }  // namespace
 

@@ -80,6 +80,7 @@ enum class MissCause : std::uint8_t {
   inconclusive_to_the_end,
   cancelled,
   backup_early,  ///< before_next_backup: the next one came before the run was due
+  cannot_begin,  ///< nothing held its place, but the agent could not begin it
 };
 std::string_view to_string(MissCause value) noexcept;
 std::optional<MissCause> parse_miss_cause(std::string_view text) noexcept;

@@ -73,7 +73,13 @@ void Ticker::want(const PlannedSchedule& schedule, const ScheduleStanding& stand
              .priority = schedule.timing.priority,
              .since = standing.start_at,
              .slot = standing.slot};
-  if (run.depth == Depth::restore) run.scratch = value_or_none(world_.scratch, run.target);
+  if (run.depth == Depth::restore) {
+    run.scratch = value_or_none(world_.scratch, run.target);
+    run.barred = world_.barriers.restores;
+  }
+  if (run.barred.empty()) {
+    run.barred = value_or_none(world_.barriers.runs, std::pair(run.target, run.schedule));
+  }
   due_.push_back(std::move(run));
 }
 
@@ -110,7 +116,9 @@ std::string Ticker::member_of(const RotationConfig& rotation, const ScheduleStan
   // A retry is for the one that was tried.
   const auto& last = standing.last_target;
   if (!last.empty()) return may_run(last) ? last : "";
-  const auto is_free = [&](const std::string& name) { return !busy_.contains(name); };
+  const auto is_free = [&](const std::string& name) {
+    return !busy_.contains(name) && !world_.barriers.runs.contains({name, rotation.name});
+  };
   return choose_member(rotation, cursor, may_run, is_free).value_or("");
 }
 

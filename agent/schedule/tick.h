@@ -36,6 +36,13 @@ struct Plan {
 /// \return config_invalid if a time zone is not known (any more).
 Result<Plan> make_plan(const Config& config);
 
+/// What cannot begin at present although its time has come, and why; of schedules alone, since
+/// whoever asks by hand is told at once.
+struct Barriers {
+  std::string restores;  ///< every restore; "" if none is kept from beginning
+  std::map<std::pair<std::string, std::string>, std::string> runs;  ///< by (target, schedule)
+};
+
 /// What the store and the daemon know. Everything may be empty.
 struct World {
   std::map<std::string, std::vector<PastRun>> runs;        ///< by target, those that go on too
@@ -49,6 +56,7 @@ struct World {
   std::map<std::string, std::uint64_t> scratch;  ///< by target: what its last restore took
   std::vector<DueRun> requests;                  ///< by hand, not begun
   std::vector<RunningRun> running;
+  Barriers barriers;
 };
 
 struct Standing {

@@ -129,13 +129,10 @@ class Watch {
       exit_ = exit_status(*report);
       return;
     }
-    const JsonView error = JsonView(record).object("error");
-    exit_ = refuse(context_,
-                   {.exit_status = kInconclusive,
-                    .reason = error.text("reason"),
-                    .message = error.raw() ? "the run could not begin: " + error.text("message")
-                                           : "the record of the run is not understood",
-                    .hint = error.text("hint")});
+    exit_ = refuse(context_, {.exit_status = kInconclusive,
+                              .reason = {},
+                              .message = "the record of the run is not understood",
+                              .hint = "is radctl as old as the agent?"});
   }
 
   void print(const boost::json::object& record, const RunReport& report) {

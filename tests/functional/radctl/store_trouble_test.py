@@ -3,12 +3,13 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import unittest
 import urllib.request
 
 import real_agent_test
-from real_agent_test import agent_under_test
+from real_agent_test import agent_under_test, wait_until
 
 
 class StoreTrouble(real_agent_test.RealAgent):
@@ -59,6 +60,44 @@ class StoreTrouble(real_agent_test.RealAgent):
         # It keeps what could not be written until the disk has room again or the host restarts.
         for path in self.host.top.glob("rt/store-stand-in.db*"):
             path.unlink()
+
+    @unittest.skipIf(os.geteuid() != 0, "mounting needs root")
+    def test_a_full_disk_holds_up_the_schedules_of_restores_alone(self):
+        self.host.state.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", self.host.state], check=True)
+        self.host.config["agent"]["max_concurrent_runs"] = 1
+        self.host.config["targets"] = []
+        hourly = {"cron": "0 * * * *"}
+        self.host.add_fake("a", schedules=[{"name": "rad", "depth": "restore", **hourly},
+                                           {"name": "look", "depth": "verify", **hourly}])
+        self.host.add_fake("b", schedules=[{"name": "look", "depth": "verify", **hourly}])
+        agent = self.serve()
+        agent.signal(signal.SIGTERM)
+        agent.end()
+        self.agents.remove(agent)
+        with sqlite3.connect(self.host.database) as database:
+            database.execute("update schedules set first_seen = first_seen - 4000000")
+        subprocess.run(["dd", "if=/dev/zero", f"of={self.host.state}/fill", "bs=4k"], check=False,
+                       capture_output=True)
+        agent = self.serve()
+        # Neither has ever run before, so that not even their locks are there.
+        wait_until("both are verified", lambda: {
+            (run["target"], run["depth"], run["verdict"])
+            for run in self.ask("run", "list")["runs"]}
+            == {("a", "verify", "pass"), ("b", "verify", "pass")})
+        rows = {(row["target"], row["schedule"]): row
+                for row in self.ask("schedule", "list")["schedules"]}
+        self.assertEqual(rows["a", "rad"]["state"], "due")
+        self.assertIn("a store that can be written", rows["a", "rad"]["waits_for"])
+        self.assertEqual(agent.stderr.count("restore of target a"), 0, agent.stderr)
+        # With room again the restore is made up for.
+        (self.host.state / "fill").unlink()
+        wait_until("it is restored", lambda: ("a", "restore", "pass") in {
+            (run["target"], run["depth"], run["verdict"])
+            for run in self.ask("run", "list")["runs"]})
+        agent.signal(signal.SIGTERM)
+        self.assertEqual(agent.end().status, 0)
+        self.agents.remove(agent)
 
     def tearDown(self):
         if os.path.ismount(self.host.state):

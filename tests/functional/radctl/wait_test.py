@@ -69,11 +69,18 @@ class Waiting(RadctlTest):
         self.assertNotIn("chatter", ended.stderr)
 
     def test_a_run_that_could_not_begin(self):
-        self.begin(lambda send, _: send("end", {"error": {
-            "reason": "target_busy", "message": "it is busy", "hint": "wait"}}, 1))
+        record = report(RUN, "inconclusive", "config_invalid")
+        self.begin(lambda send, _: send("end", record))
         ended = self.call(*START)
         self.assertEqual(ended.status, 3, ended)
-        self.assertIn("error: the run could not begin: it is busy\nhint: wait\n", ended.stderr)
+        self.assertTrue(ended.stdout.startswith("INCONCLUSIVE"), ended)
+        self.assertIn("what happened", ended.stdout)
+
+    def test_a_record_that_is_not_understood(self):
+        self.begin(lambda send, _: send("end", {"error": {"message": "x"}}, 1))
+        ended = self.call(*START)
+        self.assertEqual(ended.status, 3, ended)
+        self.assertIn("error: the record of the run is not understood\nhint: ", ended.stderr)
 
     def test_waiting_for_a_run_by_hand(self):
         self.go_on.set()

@@ -111,6 +111,9 @@ void Oracle::check_cause(const World& world, const Truth& truth, const PlannedSc
     case MissCause::clock_jump:
       good = overlaps(truth.jumped, begin, until);
       break;
+    case MissCause::cannot_begin:
+      good = false;  // everything can begin here
+      break;
     case MissCause::backup_early:
       good = schedule.trigger == ScheduleTrigger::before_next_backup;
       break;

@@ -109,6 +109,16 @@ TEST(Choose, ALargeRunIsNotStarvedBySmallOnes) {
   FAIL() << "it never started";
 }
 
+TEST(Choose, WhatCannotBeginIsInNobodysWay) {
+  auto barred = due("a", "rad", Depth::restore, 60min, 9, 90);
+  barred.barred = "a store that can be written";
+  const auto choice = choose({barred, due("a", "daily", Depth::verify, 5min),
+                              due("b", "rad", Depth::restore, 50min, 0, 20)},
+                             {}, {.max_runs = 2, .scratch_free = 100});
+  EXPECT_EQ(started(choice), "b/rad a/daily ");
+  EXPECT_EQ(waits(choice, "a"), "cannot_begin: a store that can be written");
+}
+
 TEST(Choose, WhileItWaitsForItsOwnShallowRunTheScratchIsKept) {
   const auto choice =
       choose({due("large", "rad", Depth::restore, 60min, 0, 90),
