@@ -51,7 +51,7 @@ std::string explain_row(const OptionRow& row) {
   if (!row.default_text.empty()) facts += fmt::format("; default {}", row.default_text);
   if (!row.example.empty()) facts += fmt::format("; for example {}", row.example);
   if (row.secret) facts += "; path to a secret";
-  if (row.reloadable) facts += "; reloadable";
+  if (!row.reloadable) facts += "; needs a restart";
   return text + fmt::format("    {}\n", facts);
 }
 
@@ -173,7 +173,9 @@ std::string reference_markdown() {
       "literal `${`). `rad-agent check-config` tells all mistakes at once,\n`rad-agent explain "
       "KEY` "
       "tells what stands here. Durations are `90s`, `15m`, `26h`, `1d12h`; sizes `512MiB`, "
-      "`2GiB`.\nA change takes effect when the agent is started again.\n";
+      "`2GiB`.\n`systemctl reload rad-agent` takes a change over, all of it or "
+      "nothing; runs that go on keep what they began\nwith. A reload that changes a key marked "
+      "*Restart* is refused.\n";
   for (const auto& row : option_table()) {
     if (is_group(row)) {
       text += fmt::format("\n## `{}`\n\n{}{}.{}{}\n", row.path, row.required ? "Required: " : "",
@@ -190,10 +192,10 @@ std::string reference_markdown() {
             value->required
                 ? "required"
                 : (value->default_text.empty() ? "" : fmt::format("`{}`", value->default_text));
-        text += fmt::format("| `{}` | {} | {} | {} | {}{}{} |\n", last_word(value->path),
+        text += fmt::format("| `{}` | {} | {} | {} | {}{}{}{} |\n", last_word(value->path),
                             to_string(value->type), default_text, range_text(*value),
                             markdown_cell(value->summary), value->detail.empty() ? "" : ". ",
-                            markdown_cell(value->detail));
+                            markdown_cell(value->detail), value->reloadable ? "" : " *Restart*");
       }
     }
   }

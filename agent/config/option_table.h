@@ -39,7 +39,7 @@ struct OptionRow {
   bool open = false;              ///< section or list: further keys belong to a plugin
   bool required = false;
   bool secret = false;            ///< the value is a path to a secret
-  bool reloadable = false;        ///< takes effect without a restart; none does yet
+  bool reloadable = true;         ///< else a reload that changes it is refused: reload_check.h
   std::string_view example = {};  ///< as in YAML, for the example file; default_text if empty
   /// Open sections: an option of a plugin, for the example file.
   std::string_view open_example = {};

@@ -18,6 +18,7 @@
 #include "agent/config/loader.h"
 #include "agent/config/plugin_check.h"
 #include "agent/config/program_dirs.h"
+#include "agent/config/reload_check.h"
 #include "agent/control/control_server.h"
 #include "agent/control/http_server.h"
 #include "agent/report/metrics.h"
@@ -89,8 +90,13 @@ class Service {
     RAD_CO_TRY(generation->catalog,
                co_await describe_plugins(context_.get_executor(), generation->config.agent));
     for (const auto& [name, error] : generation->catalog.broken) log::error(error.message);
-    const std::vector<Diagnostic> mistakes =
+    std::vector<Diagnostic> mistakes =
         check_against_plugins(generation->config, generation->catalog.schemas);
+    if (running_) {
+      const auto fixed =
+          check_against_running(*running_, generation->config.agent, common_.config.string());
+      mistakes.insert(mistakes.begin(), fixed.begin(), fixed.end());
+    }
     if (!mistakes.empty()) co_return refuse(mistakes);
     co_return generation;
   }
@@ -116,6 +122,7 @@ class Service {
   asio::awaitable<Status> try_work() {
     RAD_CO_TRY(auto generation, co_await load());
     const AgentOptions options = generation->config.agent;
+    running_ = options;
     const std::size_t targets = generation->config.targets.size();
     RAD_CO_CHECK(cli::prepare_state(options));
     // A stand-in for the store lies there if need be; without it, memory has to do.
@@ -205,6 +212,7 @@ class Service {
   }
 
   cli::CommonOptions common_;
+  std::optional<AgentOptions> running_;  ///< what was read once, at the start
   SystemClock clock_;
   asio::io_context context_{1};
   asio::signal_set signals_;

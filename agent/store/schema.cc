@@ -271,14 +271,14 @@ Status check_ownership(Database& database, std::int64_t version) {
   RAD_TRY(const auto tables, database.query_integer("SELECT count(*) FROM sqlite_schema"));
   if (application != kApplicationId && (tables != 0 || version != 0)) {
     database.note(StoreTrouble::foreign);
-    return fail(Reason::host_unfit,
+    return fail(Reason::config_invalid,
                 fmt::format("store '{}' is an SQLite file of another program", database.path()),
                 "set agent.state_dir to a directory of the agent's own", database.path());
   }
   const auto known = static_cast<std::int64_t>(kMigrations.size());
   if (version < 0 || version > known) {
     database.note(StoreTrouble::newer_version);
-    return fail(Reason::host_unfit,
+    return fail(Reason::config_invalid,
                 fmt::format("store '{}' has schema version {}, this agent knows up to {}",
                             database.path(), version, known),
                 "run the newer agent that made it, or move the file aside", database.path());

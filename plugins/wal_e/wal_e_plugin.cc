@@ -59,7 +59,8 @@ Status WalEPlugin::initialize(const protocol::InitializeParams& params, sdk::Con
   // The envdir and the keyring may be root's alone, so they are read before root is given up.
   RAD_TRY(options_, understand_options(params.options));
   if (!options_.gpg_home.empty()) {
-    gnupg_ = fs::path(params.runtime_dir) / "gnupg";
+    const char* apart = ::getenv(kSecretsVariable);
+    gnupg_ = fs::path(apart != nullptr && *apart == '/' ? apart : params.runtime_dir) / "gnupg";
     RAD_CHECK(Keyring::copy(options_.gpg_home, gnupg_, params.account));
     keyring_.emplace(gnupg_);
   }

@@ -222,30 +222,19 @@ class SystemdTest(unittest.TestCase):
         self.assertIn("ok", self.journal("-u", "rad-remove@*"))
         wait_until("nothing is left", lambda: not self.left_in("/var/lib/rad-agent/scratch"), 300)
 
-    def test_09_a_hostile_plugin_sees_nothing_of_the_agent(self):
-        self.host.write("/etc/rad-agent/token", "glpat-secret", 0o600)
-        self.host.run("mkdir", "-p", "/etc/systemd/system/rad-agent.service.d")
-        self.host.write("/etc/systemd/system/rad-agent.service.d/token.conf",
-                        "[Service]\nLoadCredential=gitlab-token:/etc/rad-agent/token\n")
+    def spied_from(self, unit, files, pid, sockets):
+        """What a hostile plugin was told that runs in a copy of this plugin's unit."""
         spy = (SOURCE / "tests/systemd/spy.py").read_text()
         self.host.write("/usr/lib/rad-agent/plugins.d/spy", spy, 0o755)
         for kind in (".socket", "@.service"):
-            text = self.host.out("cat", f"/lib/systemd/system/rad-plugin-wal_e{kind}")
+            text = self.host.out("cat", f"/lib/systemd/system/rad-plugin-{unit}{kind}")
             self.host.write(f"/etc/systemd/system/rad-plugin-spy{kind}",
-                            text.replace("wal_e", "spy") + "\n")
+                            text.replace(unit, "spy") + "\n")
         self.host.run("systemctl", "daemon-reload")
         self.host.run("systemctl", "restart", "rad-agent")
         self.host.run("systemctl", "start", "rad-plugin-spy.socket")
-        credential = f"/run/credentials/rad-agent.service/gitlab-token"
-        self.assertEqual(self.host.out("cat", credential), "glpat-secret")
-        tries = {"token": credential, "token_source": "/etc/rad-agent/token",
-                 "store": "/var/lib/rad-agent/rad.db", "locks": "/var/lib/rad-agent/locks",
-                 "memory": f"/proc/{self.main_pid()}/mem", "environment": f"/proc/{self.main_pid()}/environ",
-                 "descriptors": f"/proc/{self.main_pid()}/fd"}
         self.host.run("sh", "-c", 'printf %s "$1" > /srv/spy.json && chmod 644 /srv/spy.json', "spy",
-                      json.dumps({"files": tries, "pid": self.main_pid(),
-                                  "sockets": ["/run/rad-agent/control.sock", "/run/rad-agent/remove.sock",
-                                              "/run/rad-agent/hold.sock", "/run/rad-agent/plugins/wal_e.sock"]}))
+                      json.dumps({"files": files(), "pid": pid(), "sockets": sockets}))
         self.host.write("/etc/rad-agent/conf.d/spied.yaml", "targets:\n  - name: spied\n"
                         "    restore: {plugin: spy}\n    schedules: [{name: x, cron: '0 0 1 1 *', depth: inspect}]\n")
         self.host.run("systemctl", "reload", "rad-agent")
@@ -254,22 +243,70 @@ class SystemdTest(unittest.TestCase):
         said = [item["message"] for item in json.loads(ended.stdout)["findings"] if item["code"] == "spied"]
         self.assertEqual(len(said), 1, ended.stdout)
         seen = json.loads(said[0])
-        print("what the spy was told:", json.dumps(seen, sort_keys=True))
+        print(f"what the spy in the unit of {unit} was told:", json.dumps(seen, sort_keys=True))
         self.assertEqual(seen["user"], "rad-plugin")
-        self.assertEqual(set(seen["answers"]), set(tries) | {"ptrace", "kill"} | {
-            "connect " + path for path in ("/run/rad-agent/control.sock", "/run/rad-agent/remove.sock",
-                                           "/run/rad-agent/hold.sock", "/run/rad-agent/plugins/wal_e.sock")})
-        for what, answer in seen["answers"].items():
-            self.assertIn(answer, ("EACCES", "ENOENT", "EPERM", "ESRCH"), what)
         # It does see what it was given.
         self.assertTrue(seen["scratch_writable"])
+        self.assertEqual(set(seen["answers"]),
+                         set(files()) | {"ptrace", "kill"} | {"connect " + path for path in sockets})
+        self.host.run("systemctl", "stop", "rad-plugin-spy.socket", check=False)
         for path in ("/etc/rad-agent/conf.d/spied.yaml", "/usr/lib/rad-agent/plugins.d/spy",
                      "/etc/systemd/system/rad-plugin-spy.socket",
-                     "/etc/systemd/system/rad-plugin-spy@.service", "/etc/rad-agent/token"):
-            self.host.run("systemctl", "stop", "rad-plugin-spy.socket", check=False)
+                     "/etc/systemd/system/rad-plugin-spy@.service"):
             self.host.run("rm", path)
+        self.host.run("systemctl", "daemon-reload")
+        return seen["answers"]
+
+    def test_09_a_hostile_plugin_sees_nothing_of_the_agent(self):
+        self.host.write("/etc/rad-agent/token", "glpat-secret", 0o600)
+        self.host.run("mkdir", "-p", "/etc/systemd/system/rad-agent.service.d")
+        self.host.write("/etc/systemd/system/rad-agent.service.d/token.conf",
+                        "[Service]\nLoadCredential=gitlab-token:/etc/rad-agent/token\n")
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "rad-agent")
+        credential = "/run/credentials/rad-agent.service/gitlab-token"
+        self.assertEqual(self.host.out("cat", credential), "glpat-secret")
+
+        def files():
+            proc = f"/proc/{self.main_pid()}"
+            return {"token": credential, "token_source": "/etc/rad-agent/token",
+                    "store": "/var/lib/rad-agent/rad.db", "locks": "/var/lib/rad-agent/locks",
+                    "memory": f"{proc}/mem", "environment": f"{proc}/environ", "descriptors": f"{proc}/fd"}
+
+        sockets = [f"/run/rad-agent/{name}.sock" for name in ("control", "remove", "hold", "plugins/wal_e")]
+        for unit in ("wal_e", "postgresql"):
+            for what, answer in self.spied_from(unit, files, self.main_pid, sockets).items():
+                self.assertIn(answer, ("EACCES", "ENOENT", "EPERM", "ESRCH"), f"{unit}: {what}")
+        self.host.run("rm", "/etc/rad-agent/token")
         self.host.run("rm", "-r", "/etc/systemd/system/rad-agent.service.d")
         self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "rad-agent")
+
+    def test_09b_a_hostile_server_does_not_see_the_keys(self):
+        # The restored server is the user whom the keys belong to.
+        self.assertEqual(self.host.out("stat", "-c", "%U", "/etc/rad-agent/gnupg"), "rad-plugin")
+        self.host.run("systemd-run", "--quiet", "--unit=decrypting", "--uid=rad-plugin", "--gid=rad-plugin",
+                      "-p", "PrivateTmp=yes", "-E", "PASSPHRASE=secret", "sleep", "900")
+
+        def other():
+            return int(self.host.out("systemctl", "show", "-P", "MainPID", "decrypting"))
+
+        def files():
+            proc = f"/proc/{other()}"
+            return {"keyring": "/etc/rad-agent/gnupg", "its_tmp": f"{proc}/root/tmp",
+                    "its_memory": f"{proc}/mem", "its_environment": f"{proc}/environ", "its_files": f"{proc}/fd"}
+
+        answers = self.spied_from("postgresql", files, other,
+                                  ["/run/dbus/system_bus_socket", "/run/rad-agent/plugins/wal_e.sock"])
+        # A process of the same user can be signalled; that costs a run its verdict, and no secret.
+        self.assertEqual(answers.pop("kill"), "reached")
+        for what, answer in answers.items():
+            self.assertIn(answer, ("EACCES", "ENOENT", "EPERM", "ESRCH"), what)
+        # The same questions are answered in a unit that hides nothing: the test can fail.
+        told = self.host.out("systemd-run", "--quiet", "--wait", "--pipe", "--uid=rad-plugin", "ls",
+                             "/etc/rad-agent/gnupg", f"/proc/{other()}/root/tmp")
+        self.assertIn("private-keys-v1.d", told)
+        self.host.run("systemctl", "stop", "decrypting")
         self.host.run("systemctl", "restart", "rad-agent")
 
     def test_10_the_control_socket_survives_a_restart(self):

@@ -209,6 +209,22 @@ class Commands(RealAgent):
         self.host.config_file.write_text(good)
         self.assertEqual(self.radctl("reload").stdout, "RELOADED  1 target, 1 schedule\n")
 
+    def test_what_was_read_once_does_not_change_by_a_reload(self):
+        self.host.add_fake("t", restore={"delay": "4s"})
+        self.serve()
+        run = self.ask("run", "start", "t", "--depth", "verify", "--reason", "x")["run"]
+        self.host.config["agent"]["state_dir"] = str(self.host.top / "elsewhere")
+        self.host.config["agent"]["max_concurrent_runs"] = 3
+        self.host.write_config()
+        ended = self.radctl("reload")
+        self.assertEqual(ended.status, 2, ended)
+        self.assertIn("agent.state_dir", ended.stderr)
+        self.assertIn("cannot change while it runs", ended.stderr)
+        self.assertFalse((self.host.top / "elsewhere").exists())
+        # The run that goes on is still known, and still has its lock.
+        waited = self.radctl("run", "wait", run, "--json")
+        self.assertEqual(waited.status, 0, waited)
+
     def test_a_stranger(self):
         if os.geteuid() != 0:
             self.skipTest("needs root to become somebody else")
