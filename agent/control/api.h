@@ -59,6 +59,7 @@ boost::asio::awaitable<ApiResult> get_run(ApiCall& call);
 boost::asio::awaitable<ApiResult> follow_run(ApiCall& call);
 boost::asio::awaitable<ApiResult> get_run_log(ApiCall& call);
 boost::asio::awaitable<ApiResult> cancel_run(ApiCall& call);
+boost::asio::awaitable<ApiResult> list_restores(ApiCall& call);
 boost::asio::awaitable<ApiResult> list_holds(ApiCall& call);
 boost::asio::awaitable<ApiResult> open_hold(ApiCall& call);
 boost::asio::awaitable<ApiResult> release_hold(ApiCall& call);

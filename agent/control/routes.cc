@@ -27,6 +27,7 @@ constexpr std::array kRoutes{
     Route{kGet, "/v1/runs/{run}/events", kLook, "followRun", "run.follow", follow_run},
     Route{kGet, "/v1/runs/{run}/log", kLook, "getRunLog", "run.log", get_run_log},
     Route{kPost, "/v1/runs/{run}/cancel", kAct, "cancelRun", "run.cancel", cancel_run},
+    Route{kGet, "/v1/restores", kLook, "listRestores", "restore.list", list_restores},
     Route{kGet, "/v1/holds", kLook, "listHolds", "hold.list", list_holds},
     Route{kPost, "/v1/holds/{run}/open", kAct, "openHold", "hold.open", open_hold},
     Route{kPost, "/v1/holds/{run}/release", kAct, "releaseHold", "hold.release", release_hold},

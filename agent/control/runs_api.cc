@@ -113,6 +113,20 @@ asio::awaitable<ApiResult> list_runs(ApiCall& call) {
   co_return json_answer({{"runs", to_json_list(runs)}, {"next_before", std::move(next)}});
 }
 
+asio::awaitable<ApiResult> list_restores(ApiCall& call) {
+  RAD_CO_TRY(Fields query, Fields::from_query(call.request.query));
+  const auto instant = [&query](std::string_view name) {
+    const auto time = parse_time(query.needed_text(name, "an instant as RFC 3339, in UTC"));
+    if (!time) query.complain(name, "is no instant", "for example 2026-11-01T00:00:00Z");
+    return time ? *time : TimePoint{};
+  };
+  const TimePoint from = instant("from");
+  const TimePoint to = instant("to");
+  RAD_CO_CHECK(query.check());
+  RAD_CO_TRY(const auto restores, call.daemon.store().measured_restores(from, to));
+  co_return json_answer({{"restores", to_json_list(restores)}});
+}
+
 asio::awaitable<ApiResult> start_run(ApiCall& call) {
   RAD_CO_TRY(Fields body, Fields::from_body(call.request.body));
   const StartRequest request = start_request(body);

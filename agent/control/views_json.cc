@@ -148,6 +148,15 @@ bj::object to_json(const TargetView& target) {
           {"schedules", to_json_list(target.schedules)}};
 }
 
+bj::object to_json(const MeasuredRestore& restore) {
+  return {{"target", safe_string(restore.target)},
+          {"run_id", safe_string(restore.run_id)},
+          {"measured_rto_seconds", optional_seconds(restore.measured_rto)},
+          {"measured_rpo_seconds", optional_seconds(restore.measured_rpo)},
+          {"rto_target_seconds", optional_seconds(restore.rto_target)},
+          {"rpo_target_seconds", optional_seconds(restore.rpo_target)}};
+}
+
 bj::object to_json(const RunSummary& run) {
   return {{"id", safe_string(run.id)},
           {"target", safe_string(run.target)},

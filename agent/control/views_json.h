@@ -21,6 +21,7 @@ boost::json::object to_json(const MissedSlot& missed);
 boost::json::object to_json(const ProofView& proof);
 boost::json::object to_json(const TargetView& target);
 boost::json::object to_json(const RunSummary& run);
+boost::json::object to_json(const MeasuredRestore& restore);
 boost::json::object to_json(const LogLine& line);
 boost::json::object to_json(const AuditEntry& entry);
 boost::json::object to_json(const PluginSchema& plugin);

@@ -31,6 +31,16 @@ struct RunSummary {
   std::uint64_t bytes_restored = 0;
 };
 
+/// What the newest restore of a target that passed in some time has measured.
+struct MeasuredRestore {
+  std::string target;
+  std::string run_id;
+  std::optional<std::chrono::milliseconds> measured_rto;
+  std::optional<std::chrono::milliseconds> measured_rpo;
+  std::optional<std::chrono::milliseconds> rto_target;
+  std::optional<std::chrono::milliseconds> rpo_target;
+};
+
 /// One line of what a run said.
 struct LogLine {
   std::uint64_t seq = 0;  ///< from 1, without gaps in one run; given by the store

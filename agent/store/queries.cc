@@ -20,6 +20,23 @@ std::string since_sql() {
                      kSummaryColumns);
 }
 
+std::string measured_sql() {
+  // Which runs is told by the columns before the report; only theirs are read.
+  constexpr std::string_view kSeconds =
+      "CAST(round(1000 * json_extract(CASE WHEN json_valid(report) THEN report ELSE '{{}}' END, "
+      "'$.{}')) AS INTEGER)";
+  return fmt::format(
+      R"sql(
+SELECT target, id, {}, {}, {}, {}
+FROM runs WHERE id IN (
+  SELECT id FROM (SELECT id, max(created_at) FROM runs
+    WHERE created_at >= ?1 AND created_at < ?2 AND depth = 'restore' AND +verdict = 'pass'
+    GROUP BY target))
+ORDER BY target)sql",
+      fmt::format(kSeconds, "measured_rto_seconds"), fmt::format(kSeconds, "measured_rpo_seconds"),
+      fmt::format(kSeconds, "rto_target_seconds"), fmt::format(kSeconds, "rpo_target_seconds"));
+}
+
 std::string unfinished_sql() {
   return fmt::format("SELECT {} FROM runs WHERE ended_at IS NULL ORDER BY created_at, id",
                      kReportColumns);

@@ -24,6 +24,10 @@ std::string list_sql(std::string_view columns, const RunFilter& filter);
 /// Parameter 1: the time.
 std::string since_sql();
 
+/// Parameters 1 and 2: from when until before when the runs were created. Of each target the newest
+/// restore that passed: target, id, and in milliseconds measured RTO and RPO and their targets.
+std::string measured_sql();
+
 /// Runs without an end, oldest first, with kReportColumns.
 std::string unfinished_sql();
 

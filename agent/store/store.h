@@ -70,6 +70,9 @@ class Store {
   Result<std::vector<RunSummary>> list_summaries(const RunFilter& filter);
   /// Runs of all targets created at `since` or later, oldest first.
   Result<std::vector<RunSummary>> runs_since(TimePoint since);
+  /// Of each target the newest restore that passed, of runs created at `from` or later and before
+  /// `to`; ordered by target.
+  Result<std::vector<MeasuredRestore>> measured_restores(TimePoint from, TimePoint to);
   /// One row per (target, schedule, depth) that ever ended, ordered by these.
   Result<std::vector<LatestRun>> latest_runs();
   /// End of the last pass of `target` at `depth` or deeper, whatever the schedule.

@@ -132,6 +132,26 @@ Result<std::vector<RunSummary>> Store::runs_since(TimePoint since) {
   return read_summaries(list);
 }
 
+Result<std::vector<MeasuredRestore>> Store::measured_restores(TimePoint from, TimePoint to) {
+  RAD_TRY(auto list, impl_->database.prepare(store::measured_sql()));
+  list.bind(1, to_ms(from)).bind(2, to_ms(to));
+  std::vector<MeasuredRestore> restores;
+  RAD_CHECK(store::each_row(list, [&](const Statement& row) -> Status {
+    const auto time = [&row](int column) {
+      const auto number = row.optional_integer(column);
+      return number ? std::optional(std::chrono::milliseconds(*number)) : std::nullopt;
+    };
+    restores.push_back({.target = row.text(0),
+                        .run_id = row.text(1),
+                        .measured_rto = time(2),
+                        .measured_rpo = time(3),
+                        .rto_target = time(4),
+                        .rpo_target = time(5)});
+    return {};
+  }));
+  return restores;
+}
+
 Result<std::vector<LatestRun>> Store::latest_runs() {
   RAD_TRY(auto find, impl_->database.prepare(store::latest_sql()));
   std::vector<LatestRun> latest;

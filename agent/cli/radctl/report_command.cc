@@ -42,20 +42,13 @@ Answered<History> read_history(const Context& context, const Period& period) {
   return history;
 }
 
-/// The record of the newest restore that passed has the measured times.
-Answered<std::map<std::string, bj::object>> read_records(const Context& context,
-                                                         const std::vector<JsonView>& runs) {
-  std::map<std::string, bj::object> records;
-  for (const JsonView& run : runs) {
-    if (run.text("depth") != "restore" || run.text("verdict") != "pass") continue;
-    const std::string id = run.text("id");
-    auto record = context.client.get("/v1/runs/" + encode(id));
-    // Its time may have come between the two questions; the verdict is known without it.
-    if (!record && record.error().exit_status != kUsage) return record.error();
-    if (record) records.emplace(id, *std::move(record));
-    break;
+/// What the newest restore of each target that passed has measured, by the id of its run.
+std::map<std::string, bj::object> by_run(JsonView answer) {
+  std::map<std::string, bj::object> restores;
+  for (const JsonView& restore : answer.list("restores")) {
+    restores.emplace(restore.text("run_id"), *restore.raw());
   }
-  return records;
+  return restores;
 }
 
 }  // namespace
@@ -75,6 +68,11 @@ int report(const Context& context, const cli::Parsed& parsed) {
   RADCTL_TRY(const auto targets, context.client.get("/v1/targets"));
   RADCTL_TRY(const auto schedules, context.client.get("/v1/schedules"));
   RADCTL_TRY(auto history, read_history(context, *period));
+  RADCTL_TRY(const auto measured,
+             context.client.get(fmt::format("/v1/restores?from={}&to={}",
+                                            encode(format_rfc3339(period->from)),
+                                            encode(format_rfc3339(period->to)))));
+  const auto restores = by_run(JsonView(measured));
   const auto missed = JsonView(schedules).list("missed");
   Summary summary{.period = *period,
                   .made_at = context.clock.now(),
@@ -82,8 +80,7 @@ int report(const Context& context, const cli::Parsed& parsed) {
                   .targets = {}};
   for (const JsonView& target : JsonView(targets).list("targets")) {
     const auto& runs = history.by_target[target.text("name")];
-    RADCTL_TRY(const auto records, read_records(context, runs));
-    summary.targets.push_back(summarize(target, runs, missed, *period, records));
+    summary.targets.push_back(summarize(target, runs, missed, *period, restores));
   }
   if (context.json) {
     return answer_json({{"period", period->title},

@@ -36,7 +36,7 @@ struct Summary {
 /// One target: at each depth the newest pass and its age at the end of the period, how often it ran
 /// with which verdict, and what failed.
 /// \param runs    of the period, newest first, as RunSummary
-/// \param reports by run id: records of restores that passed, for the measured times
+/// \param reports by run id: what restores that passed have measured, as MeasuredRestore
 boost::json::object summarize(JsonView target, const std::vector<JsonView>& runs,
                               const std::vector<JsonView>& missed, const Period& period,
                               const std::map<std::string, boost::json::object>& reports);

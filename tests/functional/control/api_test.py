@@ -138,6 +138,7 @@ class Operations(ControlTest):
         self.assertEqual(len(self.ask("GET", "/v1/targets")["targets"]), 1)
 
         self.check_audit(run, slow, waiting["run_id"])
+        self.ask("GET", "/v1/restores?from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z")
         self.stop(server)
         everything = {operation["operationId"] for _, _, operation in self.api.operations()}
         # Events are no JSON; holds of real instances are tested where there are some.
@@ -214,6 +215,12 @@ class Operations(ControlTest):
         events = list(Events(self.socket, f"/v1/runs/{run}/events"))
         self.assertEqual(self.check_events(events)[-1], "end")
         self.check_report(beside.end(), "pass")
+        (restore,) = self.ask("GET", "/v1/restores?from=2020-01-01T00:00:00Z"
+                              "&to=2120-01-01T00:00:00Z")["restores"]
+        self.assertEqual((restore["target"], restore["run_id"]), ("t", run))
+        self.assertGreater(restore["measured_rto_seconds"], 1)
+        for query in ("", "?from=2020-01-01T00:00:00Z", "?from=yesterday&to=2120-01-01T00:00:00Z"):
+            self.refused("GET", "/v1/restores" + query, 400)
         self.stop(server)
 
     def test_stop_cuts_followers_off(self):

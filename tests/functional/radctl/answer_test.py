@@ -265,10 +265,15 @@ class Answers(RadctlTest):
 
     def test_report(self):
         run = "20261102T060000-00000003"
-        self.agent.answers["GET", f"/v1/runs/{run}"] = {
-            **report(run, "pass"), "measured_rto_seconds": 540, "rto_target_seconds": 14400}
+        self.agent.answers["GET", "/v1/restores"] = {"restores": [{
+            "target": "customers-db", "run_id": run, "measured_rto_seconds": 540,
+            "rto_target_seconds": 14400, "measured_rpo_seconds": None, "rpo_target_seconds": None}]}
         ended = self.call("report", "--month", "2026-11")
         self.assertIn("9m of 4h", ended.stdout, ended)
+        # However many targets there are: the pages of the history and four questions more.
+        asked = {path for _, path, _, _ in self.agent.requests}
+        self.assertEqual(asked, {"/v1/restores", "/v1/runs", "/v1/schedules", "/v1/status",
+                                 "/v1/targets"})
         value = json.loads(self.call("report", "--month", "2026-11", "--json").stdout)
         self.assertEqual([target["name"] for target in value["targets"]],
                          ["customers-db", "orders-db", "images-disk"])

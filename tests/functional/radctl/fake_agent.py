@@ -60,6 +60,7 @@ class FakeAgent:
             ("GET", "/v1/targets"): answer("targets"),
             ("GET", "/v1/schedules"): answer("schedules"),
             ("GET", "/v1/runs"): answer("runs"),
+            ("GET", "/v1/restores"): {"restores": []},
             ("GET", "/v1/holds"): answer("holds"),
             ("GET", "/v1/plugins"): answer("plugins"),
             ("GET", "/v1/audit"): answer("audit"),

@@ -102,5 +102,35 @@ TEST(StoreSummaries, SinceAnInstantOldestFirst) {
   EXPECT_THAT(ids, ElementsAre("r120", "r121", "r122", "r123", "r124"));
 }
 
+TEST(StoreSummaries, NewestRestoreOfEachTargetThatPassedInATime) {
+  const TempDir dir;
+  Store store = open_store(dir);
+  const auto add = [&store](const std::string& id, const std::string& target, int at_second,
+                            Depth depth, Verdict verdict, int rto_seconds) {
+    RunReport report = begun(id, at_second);
+    report.target = target;
+    report.depth = depth;
+    report.measured_rto = std::chrono::milliseconds(rto_seconds * 1000 + 250);
+    report.rto_target = std::chrono::hours(4);
+    must(store.end_run(ended(report, verdict)));
+  };
+  add("a1", "a", 1000, Depth::restore, Verdict::pass, 1);
+  add("a2", "a", 1010, Depth::restore, Verdict::pass, 2);
+  add("a3", "a", 1020, Depth::restore, Verdict::fail, 3);
+  add("a4", "a", 1030, Depth::verify, Verdict::pass, 4);
+  add("a5", "a", 1100, Depth::restore, Verdict::pass, 5);
+  add("b1", "b", 1005, Depth::restore, Verdict::pass, 6);
+  add("c1", "c", 1005, Depth::restore, Verdict::fail, 7);
+  const auto restores = must(store.measured_restores(at(1000), at(1100)));
+  ASSERT_EQ(restores.size(), 2U);
+  EXPECT_EQ(restores[0].run_id, "a2");
+  EXPECT_EQ(restores[0].target, "a");
+  EXPECT_EQ(restores[0].measured_rto, std::chrono::milliseconds(2250));
+  EXPECT_EQ(restores[0].rto_target, std::chrono::hours(4));
+  EXPECT_EQ(restores[0].rpo_target, std::nullopt);
+  EXPECT_EQ(restores[1].run_id, "b1");
+  EXPECT_TRUE(must(store.measured_restores(at(1101), at(1200))).empty());
+}
+
 }  // namespace
 }  // namespace rad::test

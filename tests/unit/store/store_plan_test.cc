@@ -60,6 +60,10 @@ TEST_F(StorePlan, TheSchedulersQueryReadsOnlyWhatIsYoungEnough) {
   EXPECT_THAT(plan(dir_ / "rad.db", store::since_sql()), uses("runs_by_time"));
 }
 
+TEST_F(StorePlan, ReportsOnATimeReadOnlyItsRuns) {
+  EXPECT_THAT(plan(dir_ / "rad.db", store::measured_sql()), HasSubstr("runs_by_time (created_at>"));
+}
+
 TEST_F(StorePlan, RunsThatGoOnAreFoundAmongAnyNumber) {
   EXPECT_THAT(plan(dir_ / "rad.db", store::unfinished_sql()), HasSubstr("runs_unfinished"));
 }
