@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "agent/base/files.h"
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/cli/commands.h"
@@ -50,6 +51,24 @@ std::string status_text(const StatusView& view) {
   if (!view.config_error.empty()) text += "; the last reload failed";
   if (!view.store_error.empty()) text += "; the store is in trouble";
   return text;
+}
+
+/// Two agents with one state directory would carry out each other's requests and not know of each
+/// other's runs, pauses and holds.
+Result<UniqueFd> be_the_only_one(const AgentOptions& options) {
+  const std::filesystem::path locks = options.state_dir / "locks";
+  std::error_code ignored;
+  std::filesystem::create_directories(locks, ignored);
+  auto lock = lock_file(locks / "agent");
+  if (lock || lock.error().reason != Reason::target_busy) return lock;
+  Error error = std::move(lock).error();
+  error.message =
+      fmt::format("another agent serves with the state directory '{}'", options.state_dir.string());
+  error.hint = fmt::format(
+      "`fuser {}` shows which; two agents on one host need two values of "
+      "agent.state_dir and agent.control_socket",
+      (locks / "agent").string());
+  return error;
 }
 
 /// `rad-agent serve`, from start to the last report.
@@ -125,6 +144,7 @@ class Service {
     running_ = options;
     const std::size_t targets = generation->config.targets.size();
     RAD_CO_CHECK(cli::prepare_state(options));
+    RAD_CO_TRY(const UniqueFd alone, be_the_only_one(options));
     // A stand-in for the store lies there if need be; without it, memory has to do.
     std::error_code ignored;
     std::filesystem::create_directories(options.runtime_dir, ignored);

@@ -85,7 +85,7 @@ constexpr std::array kTable{
               "recently as the rotation promises, NaN if it is in none."},
     MetricRow{Metric::store_durable, "rad_store_durable", kGauge, "",
               "Whether what the agent remembers survives a reboot (1) or the store is in trouble "
-              "and a stand-in has taken its place (0); nothing is restored meanwhile."},
+              "(0): nothing is restored meanwhile, and radctl status says why."},
 };
 
 consteval bool table_is_sound() {

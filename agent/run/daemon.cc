@@ -155,6 +155,7 @@ asio::awaitable<Status> Daemon::Impl::reload() {
 
 Result<std::string> Daemon::Impl::metrics() const {
   DaemonState state = state_;
+  state.store_in_trouble = !store_problem().empty();
   state.schedules = scheduler_.views();
   state.coverage = scheduler_.coverage();
   RAD_TRY(const MetricsInput input,

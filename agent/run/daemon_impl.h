@@ -42,6 +42,8 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   boost::asio::awaitable<Result<boost::json::value>> backups(const std::string& target);
 
   StatusView status() const;
+  /// What is wrong with the store now, for people; "" if nothing is.
+  std::string store_problem() const;
   Result<std::vector<TargetView>> targets() const;
 
   const Config& config() const noexcept { return context_->generation->config; }

@@ -25,6 +25,31 @@ Error unknown_target(const Config& config, const std::string& name) {
   return error;
 }
 
+/// A pause that stops nothing would only be found out when a run starts that nobody wants.
+Status check_schedule(const Config& config, const std::string& target, const std::string& name) {
+  if (name == kEvery) return {};
+  std::vector<std::string> known;
+  for (const TargetConfig& one : config.targets) {
+    if (target != kEvery && target != one.name) continue;
+    for (const ScheduleConfig& schedule : one.schedules) known.push_back(schedule.name);
+  }
+  for (const RotationConfig& rotation : config.rotations) {
+    const auto& members = rotation.members;
+    if (target == kEvery || std::ranges::find(members, target) != members.end()) {
+      known.push_back(rotation.name);
+    }
+  }
+  if (std::ranges::find(known, name) != known.end()) return {};
+  Error error =
+      fail(Reason::config_invalid,
+           target == kEvery ? fmt::format("no target has a schedule '{}'", name)
+                            : fmt::format("target '{}' has no schedule '{}'", target, name));
+  const auto close = closest(name, known);
+  error.hint =
+      close ? fmt::format("did you mean '{}'?", *close) : "radctl schedule list shows them";
+  return error;
+}
+
 std::string describe(const StartAnswer& answer) {
   switch (answer.state) {
     case StartAnswer::State::started:
@@ -147,6 +172,7 @@ Status Daemon::Impl::pause(const Caller& caller, Pause pause) {
     const TargetConfig* target = config().find_target(pause.target);
     if (target == nullptr) return unknown_target(config(), pause.target);
   }
+  RAD_CHECK(check_schedule(config(), pause.target, pause.schedule));
   RAD_CHECK(store_.put_pause(pause));
   audit(caller, "schedule.pause", pause.target + "/" + pause.schedule, pause.reason, true,
         pause.until ? "until " + format_rfc3339(*pause.until) : "until it is resumed");

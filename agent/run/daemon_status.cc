@@ -7,6 +7,11 @@
 
 namespace rad {
 
+std::string Daemon::Impl::store_problem() const {
+  std::string problem = keeper_.problem();
+  return problem.empty() ? store_error_ : problem;
+}
+
 StatusView Daemon::Impl::status() const {
   StatusView view;
   view.version = RAD_VERSION;
@@ -14,8 +19,7 @@ StatusView Daemon::Impl::status() const {
   view.last_tick = state_.last_tick.value_or(started_at_);
   view.config_loaded_at = config_loaded_at_;
   view.config_error = config_error_;
-  view.store_error = keeper_.problem();
-  if (view.store_error.empty()) view.store_error = store_error_;
+  view.store_error = store_problem();
   view.targets = config().targets.size();
   view.schedules = scheduler_.views().size();
   if (const auto free = free_bytes(config().agent.scratch_dir)) view.scratch_free = *free;
@@ -23,8 +27,12 @@ StatusView Daemon::Impl::status() const {
   view.running = live_.list();
   for (const QueuedRequest& request : queue_.requests()) {
     if (live_.feed(request.id)) continue;
+    // A reload may have taken the target away; it may come back with the next one.
+    std::string waits_for = config().find_target(request.target) != nullptr
+                                ? scheduler_.waits_for(request.id)
+                                : "its target, which the configuration no longer has";
     view.waiting.push_back({request.id, request.target, request.depth, request.requested_by,
-                            request.note, request.requested_at, scheduler_.waits_for(request.id)});
+                            request.note, request.requested_at, std::move(waits_for)});
   }
   view.holds = holds_.views(config().agent);
   if (auto pauses = store_.list_pauses()) view.pauses = std::move(*pauses);

@@ -87,7 +87,7 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   RAD_TRY(input.latest, store.latest_runs());
   RAD_TRY(input.counters, store.counters());
   RAD_TRY(input.missed, store.missed_counts());
-  input.store_durable = store.durable();
+  input.store_durable = store.durable() && !state.store_in_trouble;
   for (const ReporterConfig& reporter : config.reporters) {
     if (reporter.kind != "issue_directory") continue;
     RAD_TRY(const std::vector<IssueChange> issues,

@@ -19,6 +19,7 @@ namespace rad {
 struct DaemonState {
   std::optional<TimePoint> last_tick;
   bool config_reload_ok = true;
+  bool store_in_trouble = false;
   std::uint64_t leftover_bytes = 0;  ///< see leftover_bytes()
   std::vector<ScheduleView> schedules;
   std::map<std::string, double> coverage;  ///< by target

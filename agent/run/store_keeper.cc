@@ -77,12 +77,16 @@ std::string StoreKeeper::problem() const {
 }
 
 bool StoreKeeper::look() {
+  if (opened_.place == StorePlace::file) (void)opened_.store.in_place();
   const bool wrong =
       !opened_.store.durable() || can_be_mended(opened_.store.trouble()) || !failure_.empty();
   if (!wrong || clock_.steady_now() - tried_at_ < kRetryEvery) return false;
   tried_at_ = clock_.steady_now();
   const bool was_in_memory = opened_.place == StorePlace::memory;
-  auto again = open_or_set_aside(file_, stand_in_dir_, clock_.now());
+  const bool moved =
+      opened_.place == StorePlace::file && opened_.store.trouble() == StoreTrouble::moved;
+  auto again = moved ? open_moved(file_, stand_in_dir_, clock_.now(), opened_.store)
+                     : open_or_set_aside(file_, stand_in_dir_, clock_.now());
   if (!again) {
     if (failure_ != again.error().message) log::error("store: " + again.error().message);
     failure_ = again.error().message;

@@ -165,6 +165,7 @@ Status Database::configure(const StoreOptions& options) {
   RAD_TRY(const std::int64_t pages, query_integer("PRAGMA page_count"));
   if (pages == 0) RAD_CHECK(execute("PRAGMA auto_vacuum=INCREMENTAL"));
   RAD_CHECK(enter_write_ahead_mode(options.busy_timeout));
+  has_log_ = options.vfs.empty();
   return execute(
       fmt::format("PRAGMA foreign_keys=ON; PRAGMA journal_size_limit={};", kLogBytesKept));
 }
@@ -302,7 +303,15 @@ Status Database::check_not_moved() {
   // SQLite asks this itself only where it makes a rollback journal.
   int moved = 0;
   const int code = sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-  if (code != SQLITE_OK || moved == 0) return {};
+  bool lost = code == SQLITE_OK && moved != 0;
+  if (!lost && has_log_) {
+    // Nobody removes the log of a connection that is open; others would begin a new one, and what
+    // is in this one would be gone with the connection.
+    std::error_code ignored;
+    lost = std::filesystem::status(path() + "-wal", ignored).type() ==
+           std::filesystem::file_type::not_found;
+  }
+  if (!lost) return {};
   return remember(*condition_, diagnose(SQLITE_READONLY_DBMOVED, 0,
                                         "what is written now would be lost", path()));
 }

@@ -85,6 +85,9 @@ class Database {
   void note(StoreTrouble trouble) noexcept { condition_->trouble = trouble; }
   /// Reads every page. \return an error if one is damaged.
   Status check();
+  /// \return an error when the file or its log is not at its path any more. Asked by every
+  /// Transaction.
+  Status check_not_moved();
 
  private:
   friend class Transaction;
@@ -95,10 +98,10 @@ class Database {
   Status connect(const std::string& uri, int flags, const StoreOptions& options);
   Status configure(const StoreOptions& options);
   Status enter_write_ahead_mode(std::chrono::milliseconds busy_timeout);
-  Status check_not_moved();
 
   std::unique_ptr<Condition> condition_;
   std::unique_ptr<sqlite3, Close> connection_;
+  bool has_log_ = false;  ///< a write-ahead log lies beside the file as long as this is open
 };
 
 /// A write transaction: begun at once, so that two writers queue up instead of colliding at their

@@ -248,4 +248,30 @@ Result<OpenedStore> open_or_set_aside(const fs::path& path, const fs::path& stan
   return OpenedStore{.store = *std::move(opened)};
 }
 
+Result<OpenedStore> open_moved(const fs::path& path, const fs::path& stand_in_dir, TimePoint now,
+                               Store& old) {
+  std::error_code ignored;
+  const bool gone = fs::symlink_status(path, ignored).type() == fs::file_type::not_found;
+  RAD_TRY(Database database, Database::open_memory());
+  RAD_CHECK(store::migrate(database));
+  OpenedStore memory{.store = StoreAccess::make(std::move(database), false),
+                     .place = StorePlace::memory,
+                     .trouble = StoreTrouble::moved};
+  Database& from = StoreAccess::database(old);
+  if (gone) {
+    RAD_TRY(const auto all, store::transfer(from, StoreAccess::database(memory.store), false));
+    take_over(memory, all);
+  } else {
+    (void)from.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+  // Two connections of one process that know different logs by the same name spoil both.
+  { const Store closed = std::move(old); }
+  auto opened = open_or_set_aside(path, stand_in_dir, now);
+  Status usable = opened ? Status() : opened.error();
+  if (usable && gone) usable = opened->store.adopt(memory.store);
+  if (usable) return opened;
+  memory.error = std::move(usable).error();
+  return memory;
+}
+
 }  // namespace rad

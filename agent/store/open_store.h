@@ -50,4 +50,13 @@ Result<OpenedStore> open_or_set_aside(const std::filesystem::path& path,
                                       const std::filesystem::path& stand_in_dir, TimePoint now,
                                       StoreOptions options = {});
 
+/// The same for a store whose file or log was moved or removed while it was open. `old` is closed:
+/// what a lost log has goes into its file. If nothing lies at the path, all that `old` had goes to
+/// the new file; if another file does, that one is taken as it is. Where that cannot be opened,
+/// memory takes its place. \return an error if `old` could not be given up; it is good then, and
+/// must be replaced otherwise.
+Result<OpenedStore> open_moved(const std::filesystem::path& path,
+                               const std::filesystem::path& stand_in_dir, TimePoint now,
+                               Store& old);
+
 }  // namespace rad

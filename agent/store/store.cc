@@ -40,6 +40,10 @@ StoreTrouble Store::trouble() const noexcept {
   return impl_->database.trouble();
 }
 
+bool Store::in_place() noexcept {
+  return impl_->database.check_not_moved().has_value();
+}
+
 bool Store::durable() const noexcept {
   return impl_->durable;
 }

@@ -43,6 +43,9 @@ class Store {
   /// What was wrong with the file when a call last failed because of it; none if a later call has
   /// written.
   StoreTrouble trouble() const noexcept;
+  /// Whether the file is still where it was; if not, trouble() is `moved` from now on. Costs two
+  /// calls of stat: for a store that nobody writes to for hours.
+  bool in_place() noexcept;
   /// Whether what is written survives a reboot. If not (open_store.h), begin_run() refuses runs of
   /// depth restore and ledger_add() refuses to keep anything: nobody would know what to remove.
   bool durable() const noexcept;

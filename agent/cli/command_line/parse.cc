@@ -171,6 +171,10 @@ class Parser {
       if (argument.required && parsed.text(argument.name).empty()) {
         return mistake(fmt::format("{} is missing: {}", argument.name, argument.help), usage);
       }
+      // "$RUN" of a script that never set it: not the same as to leave it out.
+      if (parsed.has(argument.name) && parsed.text(argument.name).empty()) {
+        return mistake(fmt::format("{} is empty: {}", argument.name, argument.help), usage);
+      }
       if (auto stop = judge(argument.name, argument.choices, parsed)) return stop;
     }
     for (const auto* options : {&command.options, &program_.options}) {

@@ -130,7 +130,9 @@ int help(const Context&, const cli::Parsed& parsed) {
   return kOk;
 }
 
-int run(const std::vector<std::string>& words, const Surroundings& surroundings) {
+namespace {
+
+int answer(const std::vector<std::string>& words, const Surroundings& surroundings) {
   if (!words.empty() && words.front() == "complete-words") {
     return complete_words(surroundings, {words.begin() + 1, words.end()});
   }
@@ -171,6 +173,17 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings)
   }
   const Command command = find_handler(outcome.parsed->command->path);
   return command == nullptr ? static_cast<int>(kUsage) : command(context, *outcome.parsed);
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& words, const Surroundings& surroundings) {
+  const int status = answer(words, surroundings);
+  const std::string failure = cli::output_failure();
+  if (failure.empty()) return status;
+  cli::print_problem("the answer could not be written to stdout: " + failure,
+                     "make space where it goes, or send it elsewhere");
+  return status == kOk ? static_cast<int>(kInconclusive) : status;
 }
 
 }  // namespace rad::radctl

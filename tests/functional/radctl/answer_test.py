@@ -46,6 +46,22 @@ class UnreachableAgent(RadctlTest):
             self.check(4, "does not answer within 1 s", "systemctl status rad-agent",
                        "status", "--timeout", "1s")
 
+    def test_an_answer_that_cannot_be_written(self):
+        self.agent.start()
+        for arguments in (("--help",), ("target", "list"), ("target", "list", "--json")):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                ended = subprocess.run([str(self.program), *arguments], stdin=subprocess.DEVNULL,
+                                       stdout=full, stderr=subprocess.PIPE, check=False,
+                                       env=self.environment(), timeout=120)
+                self.assertEqual(ended.returncode, 3, ended)
+                self.assertIn(b"error: the answer could not be written to stdout: No space left",
+                              ended.stderr)
+        # Whoever has seen enough is no error.
+        ended = subprocess.run(["bash", "-c", '"$0" --help | true; exit ${PIPESTATUS[0]}',
+                                str(self.program)], stdin=subprocess.DEVNULL, check=False,
+                               capture_output=True, env=self.environment(), timeout=120)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+
     def test_a_path_that_is_too_long(self):
         self.check(4, "File name too long", "systemctl", "status", "--socket", "/" + "x" * 200)
 

@@ -98,6 +98,32 @@ class Commands(RealAgent):
         text = self.radctl("report").stdout
         self.assertIn("2 of 3 targets not proved good in this time: `bad`, `unclear`", text)
 
+    def test_one_agent_for_one_state_directory(self):
+        self.host.add_fake("t")
+        self.serve()
+        self.host.config["agent"]["control_socket"] = str(self.host.top / "other.sock")
+        ended = self.host.start("serve").end()
+        self.assertEqual(ended.status, 3, ended)
+        self.assertIn(f"another agent serves with the state directory '{self.host.state}'",
+                      ended.stderr)
+        self.assertEqual(self.radctl("run", "start", "t", "--wait", "--reason", "x").status, 0)
+
+    def test_a_request_whose_target_a_reload_has_taken_away(self):
+        self.host.add_fake("t", SLOW)
+        self.host.add_fake("other")
+        self.serve()
+        first = self.ask("run", "start", "t", "--reason", "one")
+        second = self.ask("run", "start", "t", "--reason", "two")
+        self.host.config["targets"] = self.host.config["targets"][1:]
+        self.host.write_config()
+        self.assertEqual(self.radctl("reload").status, 0)
+        self.ask("run", "cancel", first["run_id"], "--reason", "x")
+        wait_until("it has ended", lambda: not self.running())
+        waiting = self.ask("status")["waiting"]
+        self.assertEqual([run["id"] for run in waiting], [second["run_id"]])
+        self.assertIn("the configuration no longer has", waiting[0]["waits_for"])
+        self.ask("run", "cancel", second["run_id"], "--reason", "x")
+
     def test_busy(self):
         self.host.add_fake("t", SHORT)
         self.serve()

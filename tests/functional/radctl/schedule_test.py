@@ -58,6 +58,26 @@ class Schedules(real_agent_test.RealAgent):
         self.assertIn('rad_coverage_ratio{target="disk-2"} 0.33', text)
         self.assertIn('rad_missed_runs_total{target="disk-1",schedule="fleet"}', text)
 
+    def test_a_pause_of_what_is_not_there_is_refused(self):
+        self.host.add_fake("t")
+        self.add_idle("disk-1")
+        self.host.config["rotations"] = [{"name": "fleet", "cron": "0 5 2 * *",
+                                          "depth": "verify", "targets": ["disk-*"]}]
+        self.serve()
+        for subject, schedule, says in ((["t"], "rda", "target 't' has no schedule 'rda'"),
+                                        (["--all"], "rda", "no target has a schedule 'rda'"),
+                                        (["t"], "fleet", "target 't' has no schedule 'fleet'")):
+            ended = self.radctl("schedule", "pause", *subject, "--schedule", schedule,
+                                "--reason", "a test")
+            self.assertEqual(ended.status, 2, ended)
+            self.assertIn(says, ended.stderr)
+            self.assertIn("hint: ", ended.stderr)
+        self.assertEqual(self.host.query("select count(*) from pauses"), [(0,)])
+        for subject, schedule in ((["t"], "rad"), (["--all"], "fleet"), (["disk-1"], "fleet")):
+            ended = self.radctl("schedule", "pause", *subject, "--schedule", schedule,
+                                "--reason", "a test")
+            self.assertEqual(ended.status, 0, ended)
+
     def test_a_pause_holds_and_ends(self):
         self.host.add_fake("t", schedules=[{"name": "hourly", "cron": "0 * * * *",
                                             "depth": "verify", "window": "59m"}])

@@ -39,6 +39,22 @@ class StoreTrouble(real_agent_test.RealAgent):
         self.assertEqual(self.start_run("restore").status, 0)
         self.assertTrue(self.durable(agent))
 
+    def test_a_file_that_goes_while_nobody_writes(self):
+        agent = self.serve()
+        self.assertEqual(self.start_run("restore").status, 0)
+        self.assertTrue(self.durable(agent))
+        away = self.host.top / "away.db"
+        self.host.database.rename(away)
+        wait_until("the metric says so", lambda: not self.durable(agent))
+        self.assertIn("moved", self.radctl("status").stdout)
+        self.assertEqual(self.start_run("restore").status, 3)
+        away.rename(self.host.database)
+        self.host.database.with_suffix(".db-wal").unlink()
+        # It is put right within a minute, and what was only in the lost log is there still.
+        wait_until("the store is in order again", lambda: self.durable(agent))
+        self.assertEqual(self.start_run("restore").status, 0)
+        self.assertEqual(len(self.ask("run", "list")["runs"]), 2)
+
     @unittest.skipIf(os.geteuid() != 0, "mounting needs root")
     def test_a_full_disk_stops_restores_and_nothing_else(self):
         self.host.state.mkdir(exist_ok=True)

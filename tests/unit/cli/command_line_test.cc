@@ -145,6 +145,16 @@ TEST(ParseCommandLine, KeepsAnEmptyValue) {
   EXPECT_EQ(outcome.parsed->text("--reason"), "");
 }
 
+TEST(ParseCommandLine, AnArgumentThatIsEmptyIsNotOneThatWasLeftOut) {
+  for (const std::string word : {"show", "wait", "logs"}) {
+    EXPECT_TRUE(parse({"run", word}).parsed) << word;
+    const auto outcome = parse({"run", word, ""});
+    ASSERT_FALSE(outcome.parsed) << word;
+    EXPECT_EQ(outcome.stop.kind, ParseStop::Kind::mistake);
+    EXPECT_TRUE(outcome.stop.text.starts_with("RUN is empty: ")) << outcome.stop.text;
+  }
+}
+
 TEST(ParseCommandLine, AnswersHelpAndVersionWhateverElseIsThere) {
   for (const auto& words :
        {std::vector<std::string>{"run", "start", "--help"},

@@ -363,5 +363,85 @@ TEST_F(OpenStoreOnSmallDisk, ADamagedFileOnAFullDiskStaysWhereItIs) {
   EXPECT_EQ(must(again.store.ledger()).size(), 5U);
 }
 
+/// The file or its log goes while the store is open.
+class MovedStore : public OpenStore {
+ protected:
+  MovedStore() { fill(); }  // by another connection
+  OpenedStore open_again() { return must(open_moved(path_, run_, at(1'700'000'000), store_)); }
+  void remove(std::initializer_list<const char*> suffixes) {
+    for (const char* suffix : suffixes) std::filesystem::remove(path_.string() + suffix);
+  }
+  static void expect_all(Store& store) {
+    RunFilter all;
+    all.limit = 1000;
+    EXPECT_EQ(must(store.list_summaries(all)).size(), 300U);
+    EXPECT_EQ(must(store.ledger()).size(), 5U);
+    EXPECT_EQ(must(store.list_requests()).size(), 1U);
+  }
+  Store store_ = must(Store::open(path_));
+};
+
+TEST_F(MovedStore, IsWhereItWas) {
+  EXPECT_TRUE(store_.in_place());
+  EXPECT_EQ(store_.trouble(), StoreTrouble::none);
+}
+
+TEST_F(MovedStore, AllGoesToANewFileWhenTheOldOneIsGone) {
+  remove({""});
+  EXPECT_FALSE(store_.in_place());
+  EXPECT_EQ(store_.trouble(), StoreTrouble::moved);
+  OpenedStore again = open_again();
+  EXPECT_EQ(again.place, StorePlace::file);
+  store_ = std::move(again.store);
+  expect_all(store_);
+  EXPECT_TRUE(store_.in_place());
+  must(store_.begin_run(begun("r1")));
+  Store reread = must(Store::open(path_));
+  EXPECT_TRUE(must(reread.load_run("r1")));
+}
+
+TEST_F(MovedStore, AllGoesToANewFileWhenTheLogIsGoneToo) {
+  remove({"", "-wal", "-shm"});
+  EXPECT_FALSE(store_.in_place());
+  OpenedStore again = open_again();
+  EXPECT_EQ(again.place, StorePlace::file);
+  expect_all(again.store);
+}
+
+TEST_F(MovedStore, ALostLogIsNoticedAndItsContentIsNotLost) {
+  must(store_.begin_run(begun("r1")));
+  remove({"-wal", "-shm"});
+  EXPECT_FALSE(store_.in_place());
+  EXPECT_FALSE(store_.update_run(begun("r1")));
+  OpenedStore again = open_again();
+  EXPECT_EQ(again.place, StorePlace::file);
+  EXPECT_TRUE(must(again.store.load_run("r1")));
+  EXPECT_TRUE(again.store.in_place());
+  must(again.store.update_run(begun("r1")));
+}
+
+TEST_F(MovedStore, AnotherFileInItsPlaceIsTakenAsItIs) {
+  std::filesystem::rename(path_, dir_ / "was.db");
+  remove({"-wal", "-shm"});
+  {
+    Store other = must(Store::open(path_));
+    must(other.put_request({.id = "other", .target = "t"}));
+  }
+  EXPECT_FALSE(store_.in_place());
+  OpenedStore again = open_again();
+  EXPECT_TRUE(must(again.store.ledger()).empty());
+  EXPECT_EQ(must(again.store.list_requests()).front().id, "other");
+}
+
+TEST_F(MovedStore, MemoryKeepsAllWhenNothingCanBeOpened) {
+  std::filesystem::rename(dir_.path(), dir_.path().string() + ".away");
+  OpenedStore again = open_again();
+  std::filesystem::rename(dir_.path().string() + ".away", dir_.path());
+  EXPECT_EQ(again.place, StorePlace::memory);
+  ASSERT_TRUE(again.error);
+  EXPECT_FALSE(again.store.durable());
+  expect_all(again.store);
+}
+
 }  // namespace
 }  // namespace rad::test
