@@ -27,7 +27,7 @@ PastRun to_past(const RunSummary& run) {
 
 }  // namespace
 
-Status RunHistory::load(TimePoint since) {
+Status RunHistory::load(TimePoint since, TimePoint now) {
   runs_.clear();
   unfinished_.clear();
   scratch_.clear();
@@ -40,11 +40,11 @@ Status RunHistory::load(TimePoint since) {
   }
   RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
   for (const RunSummary& run : runs) take(run);
-  if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
+  go_on_from(runs, now);
   return {};
 }
 
-Result<bool> RunHistory::refresh() {
+Result<bool> RunHistory::refresh(TimePoint now) {
   TimePoint since = since_;
   for (const auto& [id, run] : unfinished_) since = std::min(since, run.created_at);
   RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
@@ -53,11 +53,17 @@ Result<bool> RunHistory::refresh() {
     const std::vector<PastRun>& known = runs_[run.target];
     const auto same = std::ranges::find(known, run.id, &PastRun::id);
     if (same != known.end() && same->ended_at == run.ended_at) continue;
+    // A run that answers no slot matters as long as it holds its target.
+    changed = changed || run.as_configured || !run.ended_at || unfinished_.contains(run.id);
     take(run);
-    changed = true;
   }
-  if (!runs.empty()) since_ = std::max(since_, runs.back().created_at - kSlack);
+  go_on_from(runs, now);
   return changed;
+}
+
+/// Runs of a clock that was ahead hide none of those to come.
+void RunHistory::go_on_from(const std::vector<RunSummary>& runs, TimePoint now) {
+  if (!runs.empty()) since_ = std::max(since_, std::min(runs.back().created_at, now) - kSlack);
 }
 
 void RunHistory::take(const RunSummary& run) {

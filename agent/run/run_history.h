@@ -19,9 +19,9 @@ class RunHistory {
   explicit RunHistory(Store& store) : store_(store) {}
 
   /// Reads everything from `since` on anew.
-  Status load(TimePoint since);
+  Status load(TimePoint since, TimePoint now);
   /// Reads what has begun or changed since the last call. \return whether anything did.
-  Result<bool> refresh();
+  Result<bool> refresh(TimePoint now);
 
   const std::map<std::string, std::vector<PastRun>>& runs() const noexcept { return runs_; }
   /// Runs that have not ended, as far as the store knows.
@@ -31,6 +31,7 @@ class RunHistory {
 
  private:
   void take(const RunSummary& run);
+  void go_on_from(const std::vector<RunSummary>& runs, TimePoint now);
 
   Store& store_;
   std::map<std::string, std::vector<PastRun>> runs_;

@@ -62,7 +62,7 @@ Status Scheduler::Impl::configure(const Config& config) {
   RAD_CHECK(read_memories());
   world_.hindrances.clear();
   wake_ = {};
-  return history_.load(oldest_run_needed());
+  return history_.load(oldest_run_needed(), clock_.now());
 }
 
 TimePoint Scheduler::Impl::oldest_run_needed() const {
@@ -121,7 +121,7 @@ Moment Scheduler::Impl::look_at_clock() {
       world_.hindrances.clear();
       wake_ = {};
       Status again = read_memories();
-      if (again) again = history_.load(oldest_run_needed());
+      if (again) again = history_.load(oldest_run_needed(), now);
       if (!again) log::error(again.error().message);
     }
   }
@@ -184,7 +184,7 @@ bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed
 
 Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& input) {
   const Moment moment = look_at_clock();
-  RAD_TRY(const bool runs_changed, history_.refresh());
+  RAD_TRY(const bool runs_changed, history_.refresh(moment.now));
   if (nothing_new(input, runs_changed, moment)) return std::vector<PlannedStart>{};
   RAD_CHECK(read_world(input));
   Limits limits;

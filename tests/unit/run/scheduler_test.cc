@@ -160,6 +160,28 @@ TEST_F(SchedulerTest, AClockThatIsSetForwardIsTheCauseOfWhatItJumpedOver) {
   EXPECT_THAT(store_.list_missed("db", TimePoint{}, 10).value(), SizeIs(missed.size()));
 }
 
+TEST_F(SchedulerTest, RunsOfAClockThatWasAheadHideNoLaterOnes) {
+  add("db").schedules = {cron("hourly", "0 * * * *", Depth::verify)};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2027-03-01T01:00:01Z"));
+  auto due = tick();
+  ASSERT_THAT(due, SizeIs(1));
+  carry_out(due.front(), Verdict::pass);
+  clock_.set(at("2026-03-01T02:00:01Z"));
+  for (const bool by_restart : {false, true}) {
+    if (by_restart) restart();
+    due = tick();
+    ASSERT_THAT(due, SizeIs(1)) << by_restart;
+    carry_out(due.front(), Verdict::pass);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_THAT(starts(), IsEmpty()) << "the same slot runs again and again";
+      clock_.advance(2s);
+    }
+    clock_.advance(1h);
+  }
+}
+
 TEST_F(SchedulerTest, ANewBackupMakesItsScheduleDue) {
   ScheduleConfig schedule;
   schedule.name = "fresh";
