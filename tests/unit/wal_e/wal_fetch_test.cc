@@ -31,16 +31,18 @@ class MoodyStorage final : public object_store::Storage {
  public:
   explicit MoodyStorage(const fs::path& store) : storage_(test_support::storage_of(store)) {}
 
-  Result<std::vector<object_store::ObjectInfo>> list(std::string_view prefix) override {
-    return storage_->list(prefix);
+  Status visit(std::string_view prefix, const object_store::ObjectVisitor& visit,
+               std::stop_token stop) override {
+    return storage_->visit(prefix, visit, std::move(stop));
   }
   Result<object_store::ObjectInfo> stat(std::string_view key) override {
     if (const auto fault = next_fault(key)) return *fault;
     return storage_->stat(key);
   }
-  Result<UniqueFd> open(std::string_view key, std::uint64_t offset) override {
+  Result<std::unique_ptr<object_store::ObjectReader>> open(
+      std::string_view key, const object_store::OpenOptions& options) override {
     if (const auto fault = next_fault(key)) return *fault;
-    return storage_->open(key, offset);
+    return storage_->open(key, options);
   }
   std::string describe() const override { return storage_->describe(); }
 
