@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agent/base/files.h"
 
@@ -34,7 +35,7 @@ std::string first_line(std::string text) {
 
 }  // namespace
 
-Result<std::map<std::string, std::string>> read_envdir(const fs::path& directory) {
+Result<Variables> read_envdir(const fs::path& directory) {
   std::error_code code;
   fs::directory_iterator entries(directory, code);
   if (code) {
@@ -45,7 +46,7 @@ Result<std::map<std::string, std::string>> read_envdir(const fs::path& directory
         denied ? "let the agent's user read it" : "set restore.envdir to WAL-E's own envdir",
         directory.string());
   }
-  std::map<std::string, std::string> values;
+  Variables values;
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (!is_variable_name(name) || !entry.is_regular_file(code)) continue;
@@ -56,36 +57,24 @@ Result<std::map<std::string, std::string>> read_envdir(const fs::path& directory
   return values;
 }
 
-Result<WalEEnvironment> understand_environment(const std::map<std::string, std::string>& values,
-                                               const fs::path& directory) {
-  const auto value = [&](const char* key) {
-    const auto found = values.find(key);
-    return found == values.end() ? std::string() : found->second;
-  };
+Result<WalEEnvironment> understand_environment(const Variables& values, const fs::path& directory,
+                                               std::string_view storage_url) {
   // WAL-E takes the first of these that is set.
   constexpr std::array kPrefixes{"WALE_FILE_PREFIX", "WALE_GS_PREFIX", "WALE_S3_PREFIX",
                                  "WALE_SWIFT_PREFIX", "WALE_WABS_PREFIX"};
+  const auto value = [&](const char* key) { return object_store::value_of(values, key); };
   WalEEnvironment result;
+  result.storage_url = storage_url;
   for (const char* key : kPrefixes) {
-    const std::string prefix = value(key);
-    if (prefix.empty()) continue;
-    if (std::string_view(key) != "WALE_FILE_PREFIX") {
-      return fail(
-          Reason::config_invalid,
-          fmt::format("envdir '{}' sets {}: not yet supported storage {}", directory.string(), key,
-                      prefix.substr(0, prefix.find("://")) + "://"),
-          "copy or mount the store and set restore.storage to its file:/// URL",
-          (directory / key).string());
-    }
-    result.storage_url = prefix;
-    break;
+    if (!result.storage_url.empty()) break;
+    result.storage_url = value(key);
   }
   if (result.storage_url.empty()) {
     return fail(
         Reason::config_invalid,
-        fmt::format("envdir '{}' has no WALE_FILE_PREFIX", directory.string()),
-        "set restore.envdir to the directory that WAL-E is run with, or restore.storage to a "
-        "file:/// URL",
+        fmt::format("envdir '{}' has none of {}", directory.string(), fmt::join(kPrefixes, ", ")),
+        "set restore.envdir to the directory that WAL-E is run with, or restore.storage to "
+        "the URL of the store",
         directory.string());
   }
   result.gpg_home = value("GNUPGHOME");

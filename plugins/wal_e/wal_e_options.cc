@@ -9,6 +9,7 @@
 #include "agent/base/text.h"
 #include "plugins/sdk/options.h"
 #include "plugins/wal_e/envdir.h"
+#include "plugins/wal_e/storage_options.h"
 
 namespace rad::wal_e {
 namespace {
@@ -60,9 +61,10 @@ std::vector<protocol::OptionInfo> known_options() {
                                 .allowed = {},
                                 .summary = std::move(summary)};
   };
-  return {
-      option("envdir", "path", "", "the envdir that WAL-E itself is run with; this or storage"),
-      option("storage", "string", "", "URL of the store's prefix, e.g. file:///var/backups/pg"),
+  std::vector<protocol::OptionInfo> all{
+      option("envdir", "path", "", "the envdir that WAL-E itself is run with"),
+      option("storage", "string", "",
+             "URL of the store's prefix, e.g. file:///var/backups/pg; before the envdir's"),
       option("gpg_home", "path", "", "directory with the secret keys; copied, never written to"),
       option("backup", "string", "latest", "which base backup: latest, or its name"),
       option("recover_to", "string", "latest",
@@ -73,27 +75,31 @@ std::vector<protocol::OptionInfo> known_options() {
       option("postgresql_bin", "string", std::string(kDefaultBin),
              "where the server's programs are; {major} stands for 15, 9.6, ..."),
   };
+  const auto more = known_storage_options();
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 Result<WalEOptions> understand_options(const boost::json::object& options) {
   WalEOptions result;
   const auto envdir = sdk::text_option(options, "envdir");
   const auto storage = sdk::text_option(options, "storage");
-  if (envdir.has_value() == storage.has_value()) {
-    return fail(
-        Reason::config_invalid,
-        envdir ? "both 'envdir' and 'storage' are set" : "neither 'envdir' nor 'storage' is set",
-        "set exactly one: envdir: /etc/wal-e.d/env, or storage: file:///var/backups/pg");
+  if (!envdir && !storage) {
+    return fail(Reason::config_invalid, "neither 'envdir' nor 'storage' is set",
+                "set envdir: /etc/wal-e.d/env, or storage: file:///var/backups/pg");
   }
   if (envdir) {
-    RAD_TRY(const auto values, read_envdir(*envdir));
-    RAD_TRY(const auto environment, understand_environment(values, *envdir));
+    RAD_TRY(result.variables, read_envdir(*envdir));
+    // With a URL of its own the envdir is asked for credentials and keyring only.
+    RAD_TRY(const auto environment,
+            understand_environment(result.variables, *envdir, storage.value_or("")));
     result.storage_url = environment.storage_url;
     result.gpg_home = environment.gpg_home;
     result.expects_encryption = environment.expects_encryption;
   } else {
     result.storage_url = *storage;
   }
+  RAD_TRY(result.transport, understand_storage_options(options));
   if (const auto home = sdk::text_option(options, "gpg_home")) result.gpg_home = *home;
   result.backup = sdk::text_option(options, "backup").value_or("latest");
   if (result.backup != "latest" && !parse_backup_name(result.backup)) {

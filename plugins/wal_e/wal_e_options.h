@@ -10,6 +10,7 @@
 #include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
+#include "plugins/object_store/open_storage.h"
 #include "plugins/protocol/messages.h"
 #include "plugins/wal_e/wal_names.h"
 
@@ -26,6 +27,8 @@ Result<RecoverTo> parse_recover_to(std::string_view text);
 
 struct WalEOptions {
   std::string storage_url;
+  object_store::Variables variables;  ///< of the envdir; with secrets in them
+  object_store::TransportOptions transport;
   std::filesystem::path gpg_home;  ///< to copy the keyring from; "": none
   bool expects_encryption = false;
   std::string backup = "latest";

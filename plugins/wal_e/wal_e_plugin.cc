@@ -16,6 +16,7 @@
 #include "plugins/wal_e/artifact.h"
 #include "plugins/wal_e/backup_list.h"
 #include "plugins/wal_e/checks.h"
+#include "plugins/wal_e/storage_options.h"
 #include "plugins/wal_e/wal_validate.h"
 
 namespace rad::wal_e {
@@ -64,7 +65,10 @@ Status WalEPlugin::initialize(const protocol::InitializeParams& params, sdk::Con
     RAD_CHECK(Keyring::copy(options_.gpg_home, gnupg_, params.account));
     keyring_.emplace(gnupg_);
   }
-  RAD_TRY(storage_, object_store::open_storage(options_.storage_url));
+  RAD_TRY(auto opened,
+          object_store::open_storage(options_.storage_url, options_.variables, options_.transport));
+  storage_ = std::move(opened.storage);
+  options_.variables.clear();
   RAD_CHECK(sdk::enter_account(params));
   return {};
 }
@@ -73,6 +77,7 @@ DecodeContext WalEPlugin::decode_context(sdk::Context& context) const {
   DecodeContext result;
   result.gnupg_home = gnupg_;
   result.decoders = 1;
+  result.patience = patience_with(options_.transport);
   result.stop = context.stop_token();
   return result;
 }
@@ -186,6 +191,7 @@ Status WalEPlugin::serve_wal(const RestoredBackup& restored, const fs::path& soc
   source.path = &pinned.path;
   source.keys = &pinned.keys;
   source.context.gnupg_home = gnupg_;
+  source.context.patience = patience_with(options_.transport);
   source.system_identifier = restored.evidence.facts.control.system_identifier;
   source.scratch = params_.scratch_dir;
   source.last_number = pinned.path.steps.back().number;

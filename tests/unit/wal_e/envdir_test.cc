@@ -42,15 +42,17 @@ TEST(Environment, IsUnderstood) {
   EXPECT_TRUE(result->expects_encryption);
 }
 
-TEST(Environment, OfAnotherStorageIsRefusedWithoutItsSecrets) {
-  const auto result = understand_environment(
-      {{"WALE_S3_PREFIX", "s3://bucket/db"}, {"AWS_SECRET_ACCESS_KEY", "hunter2"}}, "/etc/env");
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().reason, Reason::config_invalid);
-  EXPECT_NE(result.error().message.find("not yet supported storage s3://"), std::string::npos);
-  EXPECT_FALSE(result.error().hint.empty());
-  EXPECT_EQ((result.error().message + result.error().hint + result.error().detail).find("hunter2"),
-            std::string::npos);
+TEST(Environment, TakesThePrefixThatWalEWouldTake) {
+  Variables values{{"WALE_WABS_PREFIX", "wabs://container/db"},
+                   {"WALE_SWIFT_PREFIX", "swift://container/db"},
+                   {"WALE_S3_PREFIX", "s3://bucket/db"},
+                   {"WALE_GS_PREFIX", "gs://bucket/db"},
+                   {"WALE_FILE_PREFIX", "file:///db"}};
+  for (const char* key : {"WALE_FILE_PREFIX", "WALE_GS_PREFIX", "WALE_S3_PREFIX",
+                          "WALE_SWIFT_PREFIX", "WALE_WABS_PREFIX"}) {
+    EXPECT_EQ(understand_environment(values, "/etc/env")->storage_url, values[key]);
+    values.erase(key);
+  }
 }
 
 TEST(Environment, WithoutAPrefixIsRefused) {

@@ -27,7 +27,7 @@ TEST(RecoverTo, RefusesTheRestAndSaysWhatIsAllowed) {
   }
 }
 
-TEST(Options, NeedExactlyOnePlaceOfTheStore) {
+TEST(Options, NeedAPlaceOfTheStore) {
   EXPECT_FALSE(understand_options({}));
   EXPECT_FALSE(understand_options({{"storage", "file:///a"}, {"envdir", "/b"}}));
   const auto options = understand_options({{"storage", "file:///a"}});
@@ -47,6 +47,31 @@ TEST(Options, OfThePluginWinOverTheEnvdirs) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->storage_url, "file:///srv/store");
   EXPECT_EQ(options->gpg_home, "/from/option");
+}
+
+TEST(Options, TakeCredentialsFromTheEnvdirForAnotherPrefix) {
+  const test::TempDir dir;
+  dir.write("env/AWS_REGION", "eu-west-1");
+  dir.write("env/WALE_S3_PREFIX", "s3://bucket/production");
+  const auto options =
+      understand_options({{"envdir", (dir / "env").string()}, {"storage", "s3://copies/test"}});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->storage_url, "s3://copies/test");
+  EXPECT_EQ(options->variables.at("AWS_REGION"), "eu-west-1");
+}
+
+TEST(Options, BoundHowTheStorageIsRead) {
+  const auto reads = [](std::string key, boost::json::value value) {
+    return understand_options({{"storage", "file:///a"}, {key, std::move(value)}});
+  };
+  EXPECT_EQ(reads("storage_timeout", "30s")->transport.timeout, std::chrono::seconds(30));
+  EXPECT_EQ(reads("storage_timeout", "30s")->transport.stall, std::chrono::seconds(10));
+  EXPECT_FALSE(reads("storage_timeout", "500ms"));
+  EXPECT_FALSE(reads("storage_timeout", "2h"));
+  EXPECT_FALSE(reads("storage_connections", 0));
+  EXPECT_FALSE(reads("storage_connections", 33));
+  EXPECT_EQ(reads("read_rate_limit", "10MiB")->transport.rate_limit, 10U << 20U);
+  EXPECT_FALSE(reads("read_rate_limit", "1KiB"));
 }
 
 TEST(Options, RefuseABackupThatIsNone) {
