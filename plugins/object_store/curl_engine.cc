@@ -72,8 +72,11 @@ Error error_of_code(const HttpRequest& request, CURLcode code, std::string_view 
       error.hint = "ca_file must name a readable PEM file";
       error.retryable = false;
       break;
-    case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
+      error.message += ": what answers does not speak HTTP";
+      error.hint = "check scheme and port of the endpoint";
+      break;
+    case CURLE_URL_MALFORMAT:
       error.reason = Reason::config_invalid;
       error.hint = "check the endpoint of the storage";
       error.retryable = false;

@@ -259,6 +259,14 @@ Error HttpObject::last_word(Error error, bool vouched) const {
   return error;
 }
 
+Error HttpObject::ends_early(const Part& part) const {
+  const std::uint64_t found = part.first + part.filled;
+  Error error = fail(Reason::truncated, fmt::format("it ends after {} bytes, the listing says {}",
+                                                    found, said_total()));
+  error.offset = found;
+  return error;
+}
+
 /// The attempt has ended before the part was full. \return an error if it is not to be repeated.
 Status HttpObject::judge_end(Part& part) {
   Error error;
@@ -271,6 +279,9 @@ Status HttpObject::judge_end(Part& part) {
     is_short = error.reason == Reason::truncated;
   } else if (part.ended->error) {
     error = *part.ended->error;
+  } else if (denied_or_so && part.response.status == 416 && shared_->listed_size) {
+    error = ends_early(part);
+    is_short = true;
   } else if (denied_or_so) {
     error = service_.judge(part.sent, part.response);
     if (error.reason == Reason::access_denied && !part.renewed && service_.renew(part.response)) {
@@ -280,9 +291,7 @@ Status HttpObject::judge_end(Part& part) {
     vouched = service_.vouches_for_missing(part.response);
     asked_to_wait = retry_after(part.response);
   } else {
-    error = fail(Reason::truncated, fmt::format("it ends after {} bytes, the listing says {}",
-                                                part.first + part.filled, said_total()));
-    error.offset = part.first + part.filled;
+    error = ends_early(part);
     is_short = true;
   }
   // Nothing that comes later will be the object that was listed.

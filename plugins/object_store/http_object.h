@@ -40,6 +40,7 @@ class HttpObject final : public ObjectReader {
   void add_part(bool ahead);
   Status look_after(Part& part);
   Status judge_end(Part& part);
+  Error ends_early(const Part& part) const;
   Error last_word(Error error, bool vouched) const;
   Error refuse(Error error);
   bool whole_at_once(const Part& part) const;
