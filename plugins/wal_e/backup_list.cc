@@ -27,6 +27,9 @@ protocol::ListedBackup describe(const StoredBackup& stored) {
     backup.note = "no sentinel: it is being pushed, or the push has died";
   } else if (!partitions) {
     backup.note = partitions.error().message;
+  } else {
+    // STOP TIME would cost a decryption for each; `preflight` reads it for the one that it pins.
+    backup.note = "its end is the time of the sentinel in the storage, which copying changes";
   }
   return backup;
 }

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "agent/base/text.h"
@@ -9,6 +13,28 @@ namespace {
 
 /// The storage may be slow, and large.
 constexpr std::chrono::minutes kStorageLimit{10};
+
+/// What the plugin remarks on the backups, each remark once with those that it is about.
+std::string remarks(const std::vector<JsonView>& rows, const Look& look) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+  for (const JsonView& row : rows) {
+    const std::string note = row.text("note");
+    if (note.empty()) continue;
+    auto known = std::ranges::find(notes, note, [](const auto& entry) { return entry.first; });
+    if (known == notes.end()) known = notes.insert(notes.end(), {note, {}});
+    known->second.push_back(row.text("name"));
+  }
+  std::string out;
+  for (const auto& [note, names] : notes) {
+    const std::string whose =
+        names.size() == rows.size()
+            ? ""
+            : " (" + names.front() +
+                  (names.size() == 1 ? "" : fmt::format(" and {} more", names.size() - 1)) + ")";
+    out += fact("note", note + whose, look);
+  }
+  return out.empty() ? out : "\n" + out;
+}
 
 }  // namespace
 
@@ -31,7 +57,7 @@ std::string backups_text(JsonView backups, const Look& look) {
                      ended ? relative(ended, look.now) : "",
                      bytes == 0 ? "" : format_bytes(bytes)});
   }
-  return out + table(cells, look);
+  return out + table(cells, look) + remarks(rows, look);
 }
 
 int backup_list(const Context& context, const cli::Parsed& parsed) {
