@@ -148,7 +148,7 @@ class Answers(RadctlTest):
                 (("status",), "ATTENTION"), (("target", "list"), "2 of 3 targets"),
                 (("target", "show", "customers-db"), "FAIL  customers-db"),
                 (("schedule", "list"), "next: inspect of images-disk"),
-                (("backup", "list", "customers-db"), "2 backups of customers-db"),
+                (("backup", "list", "customers-db"), "3 backups of customers-db"),
                 (("run", "show", RUN), "FAIL  customers-db at depth restore"),
                 (("run", "start", "customers-db", "--reason", "x"), "STARTED"),
                 (("hold", "list"), "1 restored copy is kept"),
