@@ -238,7 +238,7 @@ class Commands(RealAgent):
     def test_what_was_read_once_does_not_change_by_a_reload(self):
         self.host.add_fake("t", restore={"delay": "4s"})
         self.serve()
-        run = self.ask("run", "start", "t", "--depth", "verify", "--reason", "x")["run"]
+        run = self.ask("run", "start", "t", "--depth", "verify", "--reason", "x")["run_id"]
         self.host.config["agent"]["state_dir"] = str(self.host.top / "elsewhere")
         self.host.config["agent"]["max_concurrent_runs"] = 3
         self.host.write_config()
