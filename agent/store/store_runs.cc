@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "agent/base/json.h"
@@ -61,24 +63,32 @@ ON CONFLICT (id) DO UPDATE SET target = ?2, schedule = ?3, depth = ?4, created_a
   return write.run();
 }
 
-/// A run that ends late (the sweep after a crash ends it) must not displace a newer one.
+/// What lies further ahead than this of a run that ends now is of a clock that was wrong.
+constexpr std::chrono::hours kTrustedAhead{1};
+
+/// A run that ends late (the sweep after a crash ends it) must not displace a newer one. A run of a
+/// clock that was ahead must not stand for all that come before its time.
 Status remember_as_latest(Database& database, const RunReport& report) {
   RAD_TRY(auto write, database.prepare(R"sql(
 INSERT INTO latest_runs (target, schedule, depth, run_id, created_at, last_success, last_pass_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?6 IS NULL, '', ?4))
 ON CONFLICT (target, schedule, depth) DO UPDATE SET
-  run_id = CASE WHEN excluded.created_at >= created_at THEN excluded.run_id ELSE run_id END,
-  last_pass_id = CASE WHEN excluded.last_success >= ifnull(last_success, 0)
-    THEN excluded.run_id ELSE last_pass_id END,
-  last_success = nullif(max(ifnull(last_success, 0), ifnull(excluded.last_success, 0)), 0),
-  created_at = max(created_at, excluded.created_at))sql"));
+  run_id = CASE WHEN excluded.created_at >= created_at OR created_at > ?7
+    THEN excluded.run_id ELSE run_id END,
+  last_pass_id = CASE WHEN excluded.last_success >= ifnull(last_success, 0) OR last_success > ?7
+    THEN excluded.last_pass_id ELSE last_pass_id END,
+  last_success = nullif(max(iif(last_success > ?7, 0, ifnull(last_success, 0)),
+    ifnull(excluded.last_success, 0)), 0),
+  created_at = iif(created_at > ?7, excluded.created_at,
+    max(created_at, excluded.created_at)))sql"));
   const bool passed = report.verdict == Verdict::pass;
   write.bind(1, report.target)
       .bind(2, report.schedule)
       .bind(3, to_string(report.depth))
       .bind(4, report.id)
       .bind(5, to_ms(report.created_at))
-      .bind(6, passed ? to_ms(report.ended_at) : std::nullopt);
+      .bind(6, passed ? to_ms(report.ended_at) : std::nullopt)
+      .bind(7, to_ms(*report.ended_at + kTrustedAhead));
   return write.run();
 }
 

@@ -154,6 +154,23 @@ TEST(StoreLatest, KeepsTheLastSuccessUnderALaterFailure) {
   EXPECT_EQ(latest[0].last_success, at(1060));
 }
 
+TEST(StoreLatest, ARunOfAClockThatWasAheadDoesNotStandForTheLaterOnes) {
+  constexpr int kYear = 365 * 24 * 3600;
+  const TempDir dir;
+  Store store = open_store(dir);
+  must(store.end_run(ended(begun("ahead", kYear), Verdict::pass)));
+  must(store.end_run(ended(begun("bad", 1000), Verdict::fail)));
+  auto latest = must(store.latest_runs());
+  ASSERT_EQ(latest.size(), 1U);
+  EXPECT_EQ(latest[0].report.id, "bad");
+  EXPECT_FALSE(latest[0].last_success) << "a success that is yet to come hides failures";
+  must(store.end_run(ended(begun("good", 2000), Verdict::pass)));
+  must(store.end_run(ended(begun("bad again", 3000), Verdict::fail)));
+  latest = must(store.latest_runs());
+  EXPECT_EQ(latest[0].report.id, "bad again");
+  EXPECT_EQ(latest[0].last_success, at(2060));
+}
+
 TEST(StoreLatest, FollowsARecordThatIsWrittenAgain) {
   const TempDir dir;
   Store store = open_store(dir);
