@@ -153,6 +153,7 @@ class HttpObject::Part final : public AnswerTaker, public std::enable_shared_fro
   bool renewed = false;
   SteadyPoint not_before{};
   std::uint64_t filled_at_start = 0;
+  std::uint64_t progress_mark = 0;     ///< `filled` when there was enough new to call it progress
   std::shared_ptr<Transfer> transfer;  ///< of the running attempt
   HttpRequest sent;
   // Guarded by Shared::mutex once an attempt runs.
@@ -183,7 +184,9 @@ HttpObject::HttpObject(std::shared_ptr<CurlTransport> transport, const ObjectReq
 
 HttpObject::~HttpObject() {
   for (const auto& part : parts_) {
-    if (part->transfer) transport_->engine().cancel(part->transfer);
+    if (!part->transfer) continue;
+    transport_->engine().cancel(part->transfer);
+    part->transfer.reset();  // which owns the part
   }
 }
 
@@ -297,14 +300,16 @@ Status HttpObject::judge_end(Part& part) {
   // Nothing that comes later will be the object that was listed.
   if (error.reason == Reason::backup_removed) return error;
   const SteadyPoint now = steady_now();
-  if (part.filled - part.filled_at_start >= kEnoughForProgress) {
+  const bool brought = part.filled > part.filled_at_start;
+  if (part.filled - part.progress_mark >= kEnoughForProgress) {
     part.pacer.progress(now);
-    part.short_answers = 0;
+    part.progress_mark = part.filled;
   }
-  if (is_short && ++part.short_answers >= kShortAnswers)
+  if (brought) part.short_answers = 0;
+  if (is_short && !brought && ++part.short_answers >= kShortAnswers)
     return given_up(std::move(error), part.pacer);
   if (!error.retryable && !is_short) return last_word(std::move(error), vouched);
-  const auto pause = part.pacer.pause(now, asked_to_wait);
+  const auto pause = brought ? part.pacer.short_pause(now) : part.pacer.pause(now, asked_to_wait);
   if (!pause) return given_up(std::move(error), part.pacer);
   part.not_before = now + *pause;
   return {};

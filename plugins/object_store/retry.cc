@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace rad::object_store {
 namespace {
@@ -26,6 +27,13 @@ std::optional<std::chrono::milliseconds> RetryPacer::pause(
   if (retry_after) pause = std::max(pause, *retry_after);
   if (now - since_ + pause > limit_) return std::nullopt;
   return pause;
+}
+
+std::optional<std::chrono::milliseconds> RetryPacer::short_pause(SteadyPoint now) {
+  const unsigned before = std::exchange(failures_, 0);
+  const auto result = pause(now);
+  failures_ = before + 1;
+  return result;
 }
 
 void RetryPacer::progress(SteadyPoint now) {

@@ -21,6 +21,8 @@ class RetryPacer {
   /// After a failure. \return how long to wait before the next attempt; nothing: give up.
   std::optional<std::chrono::milliseconds> pause(
       SteadyPoint now, std::optional<std::chrono::milliseconds> retry_after = {});
+  /// After a failure that brought something, if not enough for progress(): does not grow.
+  std::optional<std::chrono::milliseconds> short_pause(SteadyPoint now);
   void progress(SteadyPoint now);
   unsigned failures() const noexcept { return failures_; }
   std::chrono::milliseconds waited(SteadyPoint now) const;

@@ -37,6 +37,13 @@ TEST(RetryPacer, WaitsAsLongAsAskedButNotBeyondTheLimit) {
   EXPECT_FALSE(pacer.pause(start, 61s));
 }
 
+TEST(RetryPacer, DoesNotGrowWhileSomethingComes) {
+  const SteadyPoint start{};
+  RetryPacer pacer(1min, 100ms, start);
+  for (int i = 0; i < 50; ++i) EXPECT_LE(pacer.short_pause(start), 150ms);
+  EXPECT_FALSE(pacer.short_pause(start + 1min));
+}
+
 TEST(RateLimit, SpreadsWhatIsAskedFor) {
   RateLimit limit(1000);
   const SteadyPoint start{};
