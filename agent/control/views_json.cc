@@ -110,8 +110,11 @@ bj::object to_json(const Pause& pause) {
 bj::object to_json(const ScheduleView& schedule) {
   bj::value pause = nullptr;
   if (schedule.pause) pause = to_json(*schedule.pause);
+  bj::array members;
+  for (const std::string& member : schedule.members) members.emplace_back(safe_string(member));
   return {{"target", safe_string(schedule.target)},
           {"member", safe_string(schedule.member)},
+          {"members", std::move(members)},
           {"schedule", safe_string(schedule.schedule)},
           {"depth", to_string(schedule.depth)},
           {"when", safe_string(schedule.when)},

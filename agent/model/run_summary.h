@@ -29,6 +29,7 @@ struct RunSummary {
   CleanupResult cleanup = CleanupResult::pending;
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_restored = 0;
+  std::optional<TimePoint> slot;  ///< of a schedule: the name of the slot that it was begun for
 };
 
 /// What the newest restore of a target that passed in some time has measured.

@@ -78,6 +78,7 @@ class Exposition {
 
   std::string text() {
     agent_wide();
+    for (const auto& rotation : input_.rotations) missed_series(rotation, rotation);
     for (const auto& target : input_.targets) {
       for (const auto& schedule : target.schedules) schedule_series(target.name, schedule);
       for (const Depth depth : kDepths) run_series(target.name, kManual, depth);
@@ -132,10 +133,14 @@ class Exposition {
     add(Metric::expected_interval, duration(schedule.expected_interval),
         {target, schedule.name, depth});
     add(Metric::schedule_paused, schedule.paused ? 1 : 0, {target, schedule.name});
-    const auto missed = missed_.find({target, schedule.name});
-    add(Metric::missed_runs_total,
-        missed == missed_.end() ? 0 : static_cast<double>(missed->second), {target, schedule.name});
+    if (!schedule.rotates) missed_series(target, schedule.name);
     run_series(target, schedule.name, schedule.depth);
+  }
+
+  void missed_series(const std::string& target, const std::string& schedule) {
+    const auto missed = missed_.find({target, schedule});
+    add(Metric::missed_runs_total,
+        missed == missed_.end() ? 0 : static_cast<double>(missed->second), {target, schedule});
   }
 
   void run_series(const std::string& target, const std::string& schedule, Depth depth) {

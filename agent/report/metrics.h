@@ -23,6 +23,7 @@ struct MetricsSchedule {
   std::optional<TimePoint> next_run;
   std::optional<std::chrono::milliseconds> expected_interval;
   bool paused = false;
+  bool rotates = false;  ///< what is missed of it is told under the rotation's name
 };
 
 /// One configured target.
@@ -46,6 +47,7 @@ struct MetricsOpenIssue {
 struct MetricsInput {
   std::string version;
   std::vector<MetricsTarget> targets;
+  std::vector<std::string> rotations;
   std::vector<std::string> reporters;  ///< names of all configured ones
   std::vector<LatestRun> latest;       ///< see Store::latest_runs()
   Counters counters;

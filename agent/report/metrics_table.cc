@@ -76,8 +76,10 @@ constexpr std::array kTable{
               "Reports that the reporter could not deliver."},
     MetricRow{Metric::issue_open, "rad_issue_open", kGauge, "target,depth",
               "Whether an issue is open for the target at this depth (1) or not (0)."},
-    MetricRow{Metric::missed_runs_total, "rad_missed_runs_total", kCounter, "target,schedule",
-              "Due instants of the schedule that no run answered; radctl schedule list says why."},
+    MetricRow{
+        Metric::missed_runs_total, "rad_missed_runs_total", kCounter, "target,schedule",
+        "Due instants of the schedule that no run answered; radctl schedule list says why. Of a "
+        "rotation the target is its own name."},
     MetricRow{Metric::schedule_paused, "rad_schedule_paused", kGauge, "target,schedule",
               "Whether somebody has paused the schedule (1) or not (0)."},
     MetricRow{Metric::coverage_ratio, "rad_coverage_ratio", kGauge, "target",

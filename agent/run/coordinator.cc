@@ -94,10 +94,11 @@ void Coordinator::Impl::cancel(std::string why, Reason reason) {
 }
 
 asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
+  state_.began = state_.services.clock.steady_now();
   state_.report = new_record(state_.request, state_.services.clock.now());
   RAD_CO_TRY(state_.lock, RunLock::take(state_.services.options.state_dir, state_.report.target,
                                         state_.report.id));
-  RAD_CO_CHECK(state_.services.store.begin_run(state_.report));
+  RAD_CO_CHECK(state_.services.store.begin_run(state_.report, state_.request.slot));
   RunFilter filter;
   filter.target = state_.report.target;
   filter.depth = state_.report.depth;
@@ -112,9 +113,11 @@ asio::awaitable<Result<RunReport>> Coordinator::Impl::run() {
     state_.report.stages.push_back(StageRecord{*stage, state_.services.clock.now(), {}, 0, 0, {}});
     if (state_.observer != nullptr) state_.observer->stage_began(state_.report, *stage);
     state_.write_record();
+    const SteadyPoint stage_began = state_.services.clock.steady_now();
     Status status = co_await carry_out(*stage);
     StageRecord& row = state_.report.stages.back();
-    row.ended_at = state_.services.clock.now();
+    // The clock may be set meanwhile: how long it took is what later limits are made of.
+    row.ended_at = row.started_at + state_.since(stage_began);
     const bool ok = status.has_value() && !state_.cancelled;
     if (!status) {
       row.error = status.error();

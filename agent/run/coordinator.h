@@ -32,6 +32,7 @@ struct RunRequest {
   std::optional<std::string> recover_to;  ///< instead of the target's `recover_to`
   /// Keep the instance so long after the run, whatever its verdict.
   std::optional<std::chrono::milliseconds> hold;
+  std::optional<TimePoint> slot;  ///< of a schedule: the name of the slot that it is to answer
 };
 
 /// Watches a run as it happens. Called on the run's executor; must not block.
@@ -43,6 +44,20 @@ class RunObserver {
   virtual void logged(const std::string& plugin, const protocol::LogLine& line) = 0;
 };
 
+/// What the runs of one process take of the scratch, so that no two count on the same room.
+class ScratchClaims {
+ public:
+  struct Room {
+    std::uint64_t lying = 0;    ///< there now, gone when the runs end
+    std::uint64_t to_come = 0;  ///< not written yet
+  };
+  virtual ~ScratchClaims() = default;
+  /// What all others have and are going to take; those that wait for room are left out.
+  virtual Room others(const std::string& run_id) const = 0;
+  /// What this run takes, from when it is known until it ends.
+  virtual void claim(const std::string& run_id, std::uint64_t bytes, bool waits) = 0;
+};
+
 /// What a run needs of its surroundings; everything outlives it.
 struct RunServices {
   boost::asio::any_io_executor executor;
@@ -51,6 +66,7 @@ struct RunServices {
   Store& store;
   const Clock& clock;
   const std::vector<std::unique_ptr<Reporter>>& reporters;
+  ScratchClaims* claims = nullptr;  ///< null: nobody else is known to use the scratch
 };
 
 /// "20261120T184451-1a2b3c4d"

@@ -10,6 +10,7 @@
 #include "agent/base/log.h"
 #include "agent/report/metrics.h"
 #include "agent/run/daemon_impl.h"
+#include "agent/run/forgotten_logs.h"
 #include "agent/run/sweep.h"
 
 namespace rad {
@@ -132,6 +133,13 @@ void Daemon::Impl::prune() {
   const auto pruned = store_.prune(clock_.now());
   if (!pruned) log::warning(pruned.error().message);
   const bool complete = !pruned || pruned->complete;
+  if (complete && (first_prune_ || (pruned && pruned->runs > 0) || runs_were_pruned_)) {
+    for (const std::string& path : remove_forgotten_logs(config().agent, store_)) {
+      log::info("removed " + path);
+    }
+    first_prune_ = false;
+  }
+  runs_were_pruned_ = !complete && (runs_were_pruned_ || pruned->runs > 0);
   prune_at_ = clock_.steady_now() + (complete ? kPruneEvery : kPruneOn);
 }
 

@@ -1,9 +1,11 @@
 // The backups there are at the sources: for people who ask, and for schedules that wait for new
 // ones.
 #include <algorithm>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
@@ -19,6 +21,9 @@ namespace {
 
 /// Often enough for "30 minutes after a new base backup", and one cheap listing each time.
 constexpr std::chrono::minutes kWatchEvery{5};
+
+/// Each is a plugin process.
+constexpr std::size_t kAskedAtOnce = 8;
 
 bool waits_for_backups(const TargetConfig& target) {
   return std::ranges::any_of(target.schedules, [](const ScheduleConfig& schedule) {
@@ -53,21 +58,51 @@ void Daemon::Impl::watch_backups() {
 
 asio::awaitable<void> Daemon::Impl::look_for_backups() {
   while (!stopping_) {
-    const auto context = context_;
-    const Config& used = context->generation->config;
-    for (const TargetConfig& target : used.targets) {
-      if (stopping_) co_return;
-      if (!waits_for_backups(target)) continue;
-      const auto seen = co_await list_backups(executor_, used.agent, target, store_, clock_);
-      if (seen) {
-        scheduler_.look_again();
-      } else {
-        log::warning(fmt::format("target {}: cannot look for new backups: {}", target.name,
-                                 seen.error().message));
-      }
-    }
+    co_await ask_all_for_backups();
+    if (stopping_) co_return;
     backups_timer_.expires_after(kWatchEvery);
     co_await backups_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+asio::awaitable<void> Daemon::Impl::ask_all_for_backups() {
+  auto round = std::make_shared<BackupRound>();
+  round->context = context_;
+  for (const TargetConfig& target : config().targets) {
+    if (waits_for_backups(target)) round->targets.push_back(&target);
+  }
+  // Dead storage takes its time: the others come first.
+  std::ranges::stable_partition(round->targets, [this](const TargetConfig* target) {
+    return !backup_errors_.contains(target->name);
+  });
+  asio::steady_timer ended(executor_, asio::steady_timer::time_point::max());
+  std::size_t going = std::min(kAskedAtOnce, round->targets.size());
+  for (std::size_t i = going; i > 0; --i) {
+    asio::co_spawn(executor_, ask_in_turn(round), [&going, &ended](std::exception_ptr) {
+      --going;
+      ended.cancel();
+    });
+  }
+  while (going > 0) co_await ended.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> Daemon::Impl::ask_in_turn(std::shared_ptr<BackupRound> round) {
+  while (!stopping_ && round->next < round->targets.size()) {
+    const TargetConfig& target = *round->targets[round->next++];
+    const AgentOptions& options = round->context->generation->config.agent;
+    std::string problem;
+    try {
+      const auto seen = co_await list_backups(executor_, options, target, store_, clock_);
+      if (!seen) problem = seen.error().message;
+    } catch (const std::exception& bug) {
+      problem = fmt::format("a bug: {}", bug.what());
+    }
+    if (problem.empty()) {
+      backup_errors_.erase(target.name);
+      scheduler_.look_again();
+    } else if (std::exchange(backup_errors_[target.name], problem) != problem) {
+      log::warning(fmt::format("target {}: cannot look for new backups: {}", target.name, problem));
+    }
   }
 }
 

@@ -84,7 +84,22 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void read_store();
   void watch_backups();
   boost::asio::awaitable<void> look_for_backups();
+  /// Targets that are asked for their backups, some at a time.
+  struct BackupRound {
+    std::shared_ptr<const RunContext> context;
+    std::vector<const TargetConfig*> targets;
+    std::size_t next = 0;
+  };
+  boost::asio::awaitable<void> ask_all_for_backups();
+  boost::asio::awaitable<void> ask_in_turn(std::shared_ptr<BackupRound> round);
   void prune();
+
+  struct Busy {
+    std::string run_id;
+    std::optional<std::chrono::milliseconds> time_left;
+    bool goes_on = false;  ///< else it waits
+  };
+  std::optional<Busy> busy_with(const std::string& target) const;
 
   struct Refused {
     std::size_t times = 0;
@@ -94,6 +109,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   /// By (target, schedule): what could not begin when it was tried last.
   std::map<std::pair<std::string, std::string>, Refused> refused_;
   std::string refuse_error_;
+  std::map<std::string, std::string> backup_errors_;  ///< by target: why it could not be asked
   /// By target: a run beside the daemon, and until when to believe in it.
   std::map<std::string, std::pair<SteadyPoint, std::string>> held_elsewhere_;
   std::optional<std::pair<std::string, Error>> not_begun_;  ///< the last run that could not begin
@@ -104,6 +120,8 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   SteadyPoint swept_at_{};
   SteadyPoint prune_at_{};
   SteadyPoint measured_at_{};
+  bool first_prune_ = true;
+  bool runs_were_pruned_ = false;  ///< by the parts of the pruning that goes on
   bool stopping_ = false;
   bool watching_ = false;
 };

@@ -10,6 +10,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/run/daemon_impl.h"
+#include "agent/run/workspace.h"
 
 namespace rad {
 using namespace std::chrono_literals;
@@ -90,27 +91,57 @@ void Daemon::Impl::write_audit(const AuditEntry& entry) {
   if (!written) log::error(written.error().message);
 }
 
+/// A run here, one of another process, else a request that waits.
+std::optional<Daemon::Impl::Busy> Daemon::Impl::busy_with(const std::string& target) const {
+  if (const std::string* current = live_.of_target(target)) {
+    Busy busy{*current, std::nullopt, true};
+    for (const LiveRun& run : live_.list()) {
+      if (run.report.id == *current) busy.time_left = run.time_left;
+    }
+    return busy;
+  }
+  RunFilter filter;
+  filter.target = target;
+  filter.limit = 20;
+  const auto runs = store_.list_summaries(filter);
+  for (const RunSummary& run : runs ? *runs : std::vector<RunSummary>{}) {
+    if (run.ended_at || !RunLock::alive(config().agent.state_dir, run.id)) continue;
+    Busy busy{run.id, expected_duration(store_, target, run.depth), true};
+    const auto elapsed = clock_.now() - run.created_at;
+    if (busy.time_left) {
+      busy.time_left = std::max(std::chrono::milliseconds(0), *busy.time_left - elapsed);
+    }
+    return busy;
+  }
+  const auto& waiting = queue_.requests();
+  const auto first = std::ranges::find(waiting, target, &QueuedRequest::target);
+  if (first == waiting.end()) return std::nullopt;
+  return Busy{first->id, std::nullopt, false};
+}
+
 Result<StartAnswer> Daemon::Impl::start_run(const Caller& caller, const StartRequest& request) {
   const TargetConfig* target = config().find_target(request.target);
   if (target == nullptr) return unknown_target(config(), request.target);
   StartAnswer answer;
-  const std::string* current = live_.of_target(request.target);
-  if (current != nullptr) {
-    const auto live = live_.list();
-    const auto run =
-        std::ranges::find(live, *current, [](const LiveRun& one) { return one.report.id; });
-    answer.behind_run = *current;
-    if (run != live.end()) answer.time_left = run->time_left;
-  }
-  if (current != nullptr && request.if_busy == IfBusy::refuse) {
-    audit(caller, "run.start", request.target, request.note, true, "target busy: run " + *current);
+  const std::optional<Busy> busy = busy_with(request.target);
+  if (busy) answer.time_left = busy->time_left;
+  if (busy && busy->goes_on) answer.behind_run = busy->run_id;
+  if (busy && request.if_busy == IfBusy::refuse) {
+    audit(caller, "run.start", request.target, request.note, true,
+          "target busy: run " + busy->run_id);
+    const std::string left =
+        busy->time_left ? fmt::format(", for about {} more", format_duration(*busy->time_left))
+                        : "";
     return fail(Reason::target_busy,
-                fmt::format("target '{}' is being tested by run {}", request.target, *current),
+                busy->goes_on ? fmt::format("target '{}' is being tested by run {}{}",
+                                            request.target, busy->run_id, left)
+                              : fmt::format("run {} of target '{}' was asked for already and waits",
+                                            busy->run_id, request.target),
                 "use --if-busy queue or attach, or radctl run cancel");
   }
-  if (current != nullptr && request.if_busy == IfBusy::attach) {
+  if (busy && request.if_busy == IfBusy::attach) {
     answer.state = StartAnswer::State::attached;
-    answer.run_id = *current;
+    answer.run_id = busy->run_id;
     audit(caller, "run.start", request.target, request.note, true, describe(answer));
     return answer;
   }
@@ -207,10 +238,8 @@ std::vector<RunningRun> Daemon::Impl::running_runs() const {
     one.schedule = run.report.schedule;
     one.depth = run.report.depth;
     one.begun_at = run.report.created_at;
-    const bool restores = one.depth == Depth::restore;
-    one.scratch_used = restores ? run.bytes_done : 0;
-    one.scratch_to_come =
-        restores && run.bytes_total > run.bytes_done ? run.bytes_total - run.bytes_done : 0;
+    one.scratch_used = run.scratch_lying;
+    one.scratch_to_come = run.scratch_to_come;
     running.push_back(std::move(one));
   }
   for (const auto& [target, held] : held_elsewhere_) {
@@ -300,7 +329,8 @@ void Daemon::Impl::start(const PlannedStart& planned) {
     log::info(fmt::format("run {}: {} of target {} ({})", request.id, to_string(request.depth),
                           planned.target, planned.schedule));
   }
-  live_.start(context_, std::move(request));
+  request.slot = planned.slot;
+  live_.start(context_, std::move(request), planned.scratch);
 }
 
 /// Ends a request that cannot begin: whoever asked or follows finds a record that says why.

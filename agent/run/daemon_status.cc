@@ -51,7 +51,11 @@ Result<std::vector<TargetView>> Daemon::Impl::targets() const {
       view.checks.push_back(routed.check.name);
     }
     for (const ScheduleView& schedule : scheduler_.views()) {
-      if (schedule.target == target.name) view.schedules.push_back(schedule);
+      const bool takes_turns =
+          std::ranges::find(schedule.members, target.name) != schedule.members.end();
+      if (schedule.target != target.name && !takes_turns) continue;
+      view.schedules.push_back(schedule);
+      view.schedules.back().members.clear();
     }
     views.push_back(std::move(view));
   }

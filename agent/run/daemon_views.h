@@ -19,6 +19,8 @@ struct LiveRun {
   std::uint64_t bytes_done = 0;
   std::uint64_t bytes_total = 0;
   std::string note;
+  std::uint64_t scratch_lying = 0;                     ///< about what it has written there
+  std::uint64_t scratch_to_come = 0;                   ///< and what it is going to
   std::optional<std::chrono::milliseconds> time_left;  ///< from earlier runs; nothing if unknown
 };
 
@@ -36,8 +38,9 @@ struct WaitingRun {
 using PauseView = Pause;
 
 struct ScheduleView {
-  std::string target;  ///< of a rotation: its name
-  std::string member;  ///< of a rotation that is due: whose turn it is; "" else
+  std::string target;                ///< of a rotation: its name
+  std::string member;                ///< of a rotation that is due: whose turn it is; "" else
+  std::vector<std::string> members;  ///< of a rotation; left out in a TargetView
   std::string schedule;
   Depth depth = Depth::restore;
   std::string when;       ///< the cron expression, or "30m after a new base backup"
@@ -69,8 +72,8 @@ struct TargetView {
   std::string restore_plugin;
   std::string instance_plugin;  ///< "" if there is none
   std::vector<std::string> checks;
-  std::vector<ProofView> proofs;  ///< one for each depth that was ever tried
-  std::vector<ScheduleView> schedules;
+  std::vector<ProofView> proofs;        ///< one for each depth that was ever tried
+  std::vector<ScheduleView> schedules;  ///< the rotations that it is a member of too
 };
 
 struct HoldView {

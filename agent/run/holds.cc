@@ -49,6 +49,9 @@ void Holds::look(const AgentOptions& options, const std::filesystem::path& confi
       if (called != called_.end()) called->second.reset();
       continue;
     }
+    // A run that was killed before it ended is the sweep's, and its hold with it.
+    const auto run = store_.load_run(hold.run_id);
+    if (!run || (*run && !(*run)->ended_at)) continue;
     const bool awaited = called != called_.end() && called->second &&
                          clock_.steady_now() - *called->second < kCallPatience;
     if (awaited) continue;

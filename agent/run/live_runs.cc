@@ -64,35 +64,77 @@ struct LiveRuns::Entry {
   Recorder recorder;
   Coordinator coordinator;
   std::optional<std::chrono::milliseconds> expected;  ///< whole duration, from earlier runs
-  TimePoint began_at;
+  SteadyPoint began_at;
+  std::uint64_t scratch = 0;  ///< bytes that it takes in all
+  bool waits_for_scratch = false;
+
+  /// Of `scratch`, what has been written. While it is restored the plugin counts bytes as stored.
+  std::uint64_t scratch_lying() const {
+    const RunReport& report = feed->report();
+    if (report.stages.empty() || report.depth != Depth::restore) return 0;
+    const Stage stage = report.stages.back().stage;
+    if (stage < Stage::restore) return 0;
+    if (stage > Stage::restore) return report.bytes_restored != 0 ? report.bytes_restored : scratch;
+    const protocol::Progress& progress = feed->progress();
+    if (progress.bytes_total == 0) return 0;
+    const double share =
+        static_cast<double>(progress.bytes_done) / static_cast<double>(progress.bytes_total);
+    return static_cast<std::uint64_t>(static_cast<double>(scratch) * std::min(1.0, share));
+  }
+  std::uint64_t scratch_to_come() const { return scratch - std::min(scratch, scratch_lying()); }
 
   Entry(std::shared_ptr<const RunContext> its_context, RunRequest its_request,
-        asio::any_io_executor executor, Store& store, const Clock& clock)
+        asio::any_io_executor executor, Store& store, const Clock& clock, ScratchClaims& claims)
       : context(std::move(its_context)),
         request(std::move(its_request)),
         feed(std::make_shared<RunFeed>(executor)),
         recorder(feed, clock),
-        coordinator({executor, context->generation->config.agent,
-                     context->generation->catalog.schemas, store, clock, context->reporters},
-                    request, &recorder),
-        began_at(clock.now()) {}
+        coordinator(
+            {executor, context->generation->config.agent, context->generation->catalog.schemas,
+             store, clock, context->reporters, &claims},
+            request, &recorder),
+        began_at(clock.steady_now()) {}
 };
 
 LiveRuns::LiveRuns(asio::any_io_executor executor, Store& store, const Clock& clock, Ended ended)
     : executor_(std::move(executor)), store_(store), clock_(clock), ended_(std::move(ended)) {}
 
-void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest request) {
-  auto entry =
-      std::make_shared<Entry>(std::move(context), std::move(request), executor_, store_, clock_);
+std::optional<std::chrono::milliseconds> expected_duration(Store& store, const std::string& target,
+                                                           Depth depth) {
   RunFilter filter;
-  filter.target = entry->request.target.name;
-  filter.depth = entry->request.depth;
+  filter.target = target;
+  filter.depth = depth;
   filter.verdict = Verdict::pass;
   filter.limit = 1;
-  const auto before = store_.list_summaries(filter);
-  if (before && !before->empty() && before->front().ended_at) {
-    entry->expected = *before->front().ended_at - before->front().created_at;
+  const auto before = store.list_summaries(filter);
+  if (!before || before->empty() || !before->front().ended_at) return std::nullopt;
+  return *before->front().ended_at - before->front().created_at;
+}
+
+ScratchClaims::Room LiveRuns::others(const std::string& run_id) const {
+  Room room;
+  for (const auto& [target, entry] : runs_) {
+    if (entry->request.id == run_id || entry->waits_for_scratch) continue;
+    room.lying += entry->scratch_lying();
+    room.to_come += entry->scratch_to_come();
   }
+  return room;
+}
+
+void LiveRuns::claim(const std::string& run_id, std::uint64_t bytes, bool waits) {
+  for (const auto& [target, entry] : runs_) {
+    if (entry->request.id != run_id) continue;
+    entry->scratch = bytes;
+    entry->waits_for_scratch = waits;
+  }
+}
+
+void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest request,
+                     std::uint64_t scratch) {
+  auto entry = std::make_shared<Entry>(std::move(context), std::move(request), executor_, store_,
+                                       clock_, static_cast<ScratchClaims&>(*this));
+  entry->scratch = scratch;
+  entry->expected = expected_duration(store_, entry->request.target.name, entry->request.depth);
   runs_[entry->request.target.name] = entry;
   asio::co_spawn(executor_, carry_out(entry), [this, entry](std::exception_ptr error) {
     if (!error) return;
@@ -157,8 +199,11 @@ std::vector<LiveRun> LiveRuns::list() const {
     run.bytes_done = entry->feed->progress().bytes_done;
     run.bytes_total = entry->feed->progress().bytes_total;
     run.note = entry->feed->progress().note;
+    run.scratch_lying = entry->scratch_lying();
+    run.scratch_to_come = entry->scratch_to_come();
     if (entry->expected) {
-      const auto elapsed = clock_.now() - entry->began_at;
+      const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+          clock_.steady_now() - entry->began_at);
       run.time_left = std::max(std::chrono::milliseconds(0), *entry->expected - elapsed);
     }
     runs.push_back(std::move(run));

@@ -20,9 +20,13 @@
 
 namespace rad {
 
+/// How long such a run takes, from the last one that passed; nothing if none did.
+std::optional<std::chrono::milliseconds> expected_duration(Store& store, const std::string& target,
+                                                           Depth depth);
+
 /// One thread: the executor's. Must outlive its runs: destroy it when idle() is true, or with the
 /// executor.
-class LiveRuns {
+class LiveRuns : private ScratchClaims {
  public:
   /// Told once for each run, when everything about it is done. An error: it could not begin.
   using Ended = std::function<void(const RunRequest&, const Result<RunReport>&)>;
@@ -30,7 +34,8 @@ class LiveRuns {
   LiveRuns(boost::asio::any_io_executor executor, Store& store, const Clock& clock, Ended ended);
 
   /// Begins a run; its target must be free here. `request.id` must be set.
-  void start(std::shared_ptr<const RunContext> context, RunRequest request);
+  /// \param scratch  bytes that it is expected to take, until its plugins say more
+  void start(std::shared_ptr<const RunContext> context, RunRequest request, std::uint64_t scratch);
   /// \return whether such a run goes on.
   bool cancel(const std::string& run_id, const std::string& why);
   /// They end as interrupted: schedules try again.
@@ -49,6 +54,8 @@ class LiveRuns {
 
  private:
   struct Entry;
+  Room others(const std::string& run_id) const override;
+  void claim(const std::string& run_id, std::uint64_t bytes, bool waits) override;
   boost::asio::awaitable<void> carry_out(std::shared_ptr<Entry> entry);
 
   boost::asio::any_io_executor executor_;

@@ -47,6 +47,7 @@ MetricsTarget describe(const Config& config, const TargetConfig& target,
         describe(view_of(state, rotation.name, rotation.name), rotation.name, rotation.depth);
     // The turn of one member may come right away or after all others.
     if (entry.expected_interval) *entry.expected_interval *= rotation.members.size();
+    entry.rotates = true;
     row.schedules.push_back(std::move(entry));
   }
   const auto covered = state.coverage.find(target.name);
@@ -81,6 +82,7 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   for (const TargetConfig& target : config.targets) {
     input.targets.push_back(describe(config, target, plugins, unfinished, state));
   }
+  for (const RotationConfig& rotation : config.rotations) input.rotations.push_back(rotation.name);
   for (const ReporterConfig& reporter : config.reporters) {
     input.reporters.push_back(reporter.name);
   }

@@ -22,6 +22,7 @@ PastRun to_past(const RunSummary& run) {
   past.target = run.target;
   past.backup = run.backup;
   past.reason = run.reason;
+  past.slot = run.slot;
   return past;
 }
 
@@ -32,13 +33,13 @@ Status RunHistory::load(TimePoint since, TimePoint now) {
   unfinished_.clear();
   scratch_.clear();
   since_ = since;
-  RAD_TRY(const std::vector<LatestRun> latest, store_.latest_runs());
+  RAD_TRY(const std::vector<LatestRun> latest, store_->latest_runs());
   for (const LatestRun& row : latest) {
     if (row.report.bytes_restored != 0) {
       scratch_[row.report.target] = row.report.bytes_restored;
     }
   }
-  RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
+  RAD_TRY(const std::vector<RunSummary> runs, store_->runs_since(since));
   for (const RunSummary& run : runs) take(run);
   go_on_from(runs, now);
   return {};
@@ -47,14 +48,15 @@ Status RunHistory::load(TimePoint since, TimePoint now) {
 Result<bool> RunHistory::refresh(TimePoint now) {
   TimePoint since = since_;
   for (const auto& [id, run] : unfinished_) since = std::min(since, run.created_at);
-  RAD_TRY(const std::vector<RunSummary> runs, store_.runs_since(since));
+  RAD_TRY(const std::vector<RunSummary> runs, store_->runs_since(since));
   bool changed = false;
   for (const RunSummary& run : runs) {
     const std::vector<PastRun>& known = runs_[run.target];
     const auto same = std::ranges::find(known, run.id, &PastRun::id);
     if (same != known.end() && same->ended_at == run.ended_at) continue;
     // A run that answers no slot matters as long as it holds its target.
-    changed = changed || run.as_configured || !run.ended_at || unfinished_.contains(run.id);
+    if (!run.as_configured && run.ended_at.has_value() != unfinished_.contains(run.id)) continue;
+    changed = true;
     take(run);
   }
   go_on_from(runs, now);
@@ -64,6 +66,20 @@ Result<bool> RunHistory::refresh(TimePoint now) {
 /// Runs of a clock that was ahead hide none of those to come.
 void RunHistory::go_on_from(const std::vector<RunSummary>& runs, TimePoint now) {
   if (!runs.empty()) since_ = std::max(since_, std::min(runs.back().created_at, now) - kSlack);
+}
+
+void RunHistory::forget(const OldestNeeded& oldest) {
+  // What the store still tells of at each look would seem new again.
+  TimePoint told = since_;
+  for (const auto& [id, run] : unfinished_) told = std::min(told, run.created_at);
+  for (auto& [target, known] : runs_) {
+    std::erase_if(known, [&](const PastRun& run) {
+      const auto needed = oldest.find({run.target, run.depth});
+      return run.ended_at && run.begun_at < told &&
+             (needed == oldest.end() || run.begun_at < needed->second);
+    });
+  }
+  std::erase_if(runs_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 void RunHistory::take(const RunSummary& run) {

@@ -1,5 +1,7 @@
 #include "agent/run/run_stages.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
@@ -12,16 +14,38 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Status check_space(RunState& run, const std::string& plugin, std::uint64_t needed) {
-  RAD_TRY(const std::uint64_t free, run.workspace->scratch_free());
-  const std::uint64_t wanted = needed + run.services.options.scratch_reserve;
-  if (needed == 0 || wanted <= free) return {};
-  return fail(
-      Reason::scratch_full,
-      fmt::format("plugin '{}' needs {} in '{}', where {} are free", plugin, format_bytes(wanted),
-                  run.services.options.scratch_dir.string(), format_bytes(free)),
-      "free some space, or set agent.scratch_dir to a larger file system",
-      run.services.options.scratch_dir.string());
+/// How often a run that waits for scratch looks whether there is enough.
+constexpr auto kRoomEvery = 1s;
+
+/// Waits for room that other runs take: they end some day. Room that nobody here takes is missing.
+asio::awaitable<Status> find_room(RunState& run, const std::string& plugin, std::uint64_t needed) {
+  if (needed == 0) co_return Status{};
+  run.scratch_needed += needed;
+  ScratchClaims* claims = run.services.claims;
+  const std::uint64_t wanted = run.scratch_needed + run.services.options.scratch_reserve;
+  asio::steady_timer timer(run.services.executor);
+  for (bool told = false; !run.cancelled; told = true) {
+    RAD_CO_TRY(const std::uint64_t free, run.workspace->scratch_free());
+    const auto others = claims != nullptr ? claims->others(run.report.id) : ScratchClaims::Room{};
+    const bool fits = free >= others.to_come && wanted <= free - others.to_come;
+    if (claims != nullptr) claims->claim(run.report.id, run.scratch_needed, !fits);
+    if (fits) co_return Status{};
+    if (wanted > free + others.lying) {
+      co_return fail(Reason::scratch_full,
+                     fmt::format("plugin '{}' needs {} in '{}', where {} are free", plugin,
+                                 format_bytes(wanted), run.services.options.scratch_dir.string(),
+                                 format_bytes(free)),
+                     "free some space, or set agent.scratch_dir to a larger file system",
+                     run.services.options.scratch_dir.string());
+    }
+    if (!told && run.observer != nullptr) {
+      run.observer->progressed({.note = fmt::format("waits for {} of scratch that other runs take",
+                                                    format_bytes(wanted))});
+    }
+    timer.expires_after(kRoomEvery);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_return fail(run.cancel_reason, *run.cancelled);
 }
 
 asio::awaitable<Status> start_and_preflight(RunState& run, RunPlugin& plugin) {
@@ -50,7 +74,7 @@ asio::awaitable<Status> start_and_preflight(RunState& run, RunPlugin& plugin) {
     run.report.isolation += plugin.name + ": " + result->isolation;
   }
   if (!result->backup.name.empty()) run.report.backup = std::move(result->backup);
-  co_return check_space(run, plugin.name, result->scratch_bytes_needed);
+  co_return co_await find_room(run, plugin.name, result->scratch_bytes_needed);
 }
 
 }  // namespace
@@ -108,7 +132,7 @@ asio::awaitable<Status> recover_stage(RunState& run) {
   run.endpoint = std::move(result->endpoint);
   run.report.recovery = std::move(result->recovery);
   run.add_findings(std::move(result->findings));
-  run.report.measured_rto = run.services.clock.now() - run.report.created_at;
+  run.report.measured_rto = run.since(run.began);
   co_return Status{};
 }
 

@@ -18,6 +18,10 @@ RunPlugin* RunState::find(const std::string& name) {
   return nullptr;
 }
 
+std::chrono::milliseconds RunState::since(SteadyPoint begin) const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(services.clock.steady_now() - begin);
+}
+
 CallLimits RunState::limits(Stage stage) const {
   CallLimits limits;
   limits.timeout = stage_limits.at(stage);

@@ -20,6 +20,8 @@ struct RunState {
   RunRequest request;
   RunObserver* observer = nullptr;  ///< may be null
   RunReport report;
+  SteadyPoint began{};
+  std::uint64_t scratch_needed = 0;  ///< as the plugins say in preflight
   std::optional<RunLock> lock;
   std::optional<Workspace> workspace;
   std::optional<Account> account;
@@ -37,6 +39,8 @@ struct RunState {
   /// Nothing if no plugin of this name takes part.
   RunPlugin* find(const std::string& name);
   CallLimits limits(Stage stage) const;
+  /// Time that has passed, whatever became of the wall clock.
+  std::chrono::milliseconds since(SteadyPoint begin) const;
   void add_findings(std::vector<Finding> findings);
 };
 

@@ -70,6 +70,11 @@ std::vector<ScheduleView> schedule_views(const Config& config, const Plan& plan,
     ScheduleView view;
     view.target = standing.target;
     view.member = standing.member;
+    for (const RotationConfig& rotation : config.rotations) {
+      if (rotation.name == standing.target && rotation.name == standing.schedule) {
+        view.members = rotation.members;
+      }
+    }
     view.schedule = standing.schedule;
     view.depth = standing.depth;
     view.when = timing.when;

@@ -1,6 +1,7 @@
 #include "agent/run/scheduler.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,39 @@ namespace {
 constexpr auto kMissedNeeded = 60 * 24h;
 /// A wall clock that has moved by so much more than the steady one has been set.
 constexpr auto kJump = 1min;
+constexpr auto kForgetEvery = 1h;
+/// While a run waits for scratch, how much more or less of it is worth a look.
+constexpr unsigned kScratchStep = 26;  // 64 MiB, as a shift
+/// More missed slots of a schedule are one line of the log, and more schedules too.
+constexpr std::size_t kSaidApart = 3;
+
+/// The slots of each schedule come together.
+void say_missed(const std::vector<MissedSlot>& slots) {
+  std::set<std::pair<std::string, std::string>> schedules;
+  for (const MissedSlot& slot : slots) schedules.emplace(slot.target, slot.schedule);
+  if (schedules.size() > kSaidApart) {
+    const auto [first, last] = std::ranges::minmax(slots, {}, &MissedSlot::slot);
+    log::warning(fmt::format(
+        "{} times of {} schedules were missed, from {} to {}; radctl schedule "
+        "list tells which. The last one, of {}/{} ({}): {}",
+        slots.size(), schedules.size(), format_rfc3339(first.slot), format_rfc3339(last.slot),
+        slots.back().target, slots.back().schedule, slots.back().cause, slots.back().detail));
+    return;
+  }
+  for (const auto& [target, schedule] : schedules) {
+    const MissedSlot* last = nullptr;
+    std::size_t count = 0;
+    for (const MissedSlot& slot : slots) {
+      if (slot.target != target || slot.schedule != schedule) continue;
+      last = &slot;
+      ++count;
+    }
+    log::warning(fmt::format("target {}: schedule {} missed its time {}{} ({}): {}", target,
+                             schedule, format_rfc3339(last->slot),
+                             count > 1 ? fmt::format(" and {} before it", count - 1) : "",
+                             last->cause, last->detail));
+  }
+}
 
 }  // namespace
 
@@ -39,12 +73,14 @@ class Scheduler::Impl {
   TimePoint wake_{};
 
  private:
-  Status read_memories();
-  Status read_world(const SchedulerInput& input);
+  /// Everything that is known, anew. An error changes nothing.
+  Status read_all(const Plan& plan);
+  Status read_memories(World& world);
+  void forget_old();
+  Status read_world(const SchedulerInput& input, bool runs_changed);
   Status write_down(const Tick& tick);
   Moment look_at_clock();
   bool nothing_new(const SchedulerInput& input, bool runs_changed, const Moment& moment);
-  TimePoint oldest_run_needed() const;
   void show(const SchedulerInput& input, const Tick& tick);
 
   RunHistory history_;
@@ -52,55 +88,49 @@ class Scheduler::Impl {
   World world_;
   TimePoint running_since_;
   bool after_jump_ = false;
+  bool waits_for_scratch_ = false;
   std::optional<TimePoint> seen_wall_;
   SteadyPoint seen_steady_{};
   std::string seen_input_;
+  SteadyPoint forgot_at_{};
 };
 
 Status Scheduler::Impl::configure(const Config& config) {
-  RAD_TRY(plan_, make_plan(config));
-  RAD_CHECK(read_memories());
-  world_.hindrances.clear();
+  RAD_TRY(Plan plan, make_plan(config));
+  RAD_CHECK(read_all(plan));
+  plan_ = std::move(plan);
+  return {};
+}
+
+Status Scheduler::Impl::read_all(const Plan& plan) {
+  World world;
+  RAD_CHECK(read_memories(world));
+  RunHistory history(store_);
+  const OldestNeeded needed = oldest_needed(plan, world.memories, clock_.now());
+  TimePoint oldest = clock_.now() - 24h;
+  for (const auto& entry : needed) oldest = std::min(oldest, entry.second);
+  RAD_CHECK(history.load(oldest, clock_.now()));
+  world_ = std::move(world);
+  history_ = std::move(history);
+  world_.runs = history_.runs();
   wake_ = {};
-  return history_.load(oldest_run_needed(), clock_.now());
+  return {};
 }
 
-TimePoint Scheduler::Impl::oldest_run_needed() const {
-  const TimePoint now = clock_.now();
-  TimePoint oldest = now - 24h;
-  auto look = [&](const PlannedSchedule& schedule) {
-    const auto memory = world_.memories.find({schedule.target, schedule.name});
-    const ScheduleMemory known =
-        memory == world_.memories.end() ? ScheduleMemory{now, {}} : memory->second;
-    oldest = std::min(oldest, oldest_needed(schedule, known, now));
-  };
-  for (const PlannedSchedule& schedule : plan_.schedules) look(schedule);
-  for (const Plan::Rotation& rotation : plan_.rotations) {
-    look(rotation.schedule);
-    oldest =
-        std::min(oldest, coverage_since(rotation.schedule, rotation.config.members.size(), now));
-  }
-  return oldest;
-}
-
-Status Scheduler::Impl::read_memories() {
-  world_.memories.clear();
-  world_.missed.clear();
-  world_.cursors.clear();
+Status Scheduler::Impl::read_memories(World& world) {
   RAD_TRY(const std::vector<ScheduleState> states, store_.list_schedules());
   for (const ScheduleState& row : states) {
     if (!row.first_seen) continue;
-    world_.memories[{row.target, row.schedule}] = {*row.first_seen, row.slot_done};
+    world.memories[{row.target, row.schedule}] = {*row.first_seen, row.slot_done};
   }
   RAD_TRY(const std::vector<MissedSlot> missed,
           store_.list_missed("", clock_.now() - kMissedNeeded, 100'000));
   for (const MissedSlot& slot : missed) {
-    world_.missed[{slot.target, slot.schedule}].emplace_back(slot.slot, slot.recorded_at);
+    world.missed[{slot.target, slot.schedule}].emplace_back(slot.slot, slot.recorded_at);
   }
   RAD_TRY(const std::vector<RotationCursor> cursors, store_.list_rotations());
   for (const RotationCursor& cursor : cursors) {
-    world_.cursors[cursor.rotation] = {cursor.rotation, cursor.round, cursor.done,
-                                       cursor.last_slot};
+    world.cursors[cursor.rotation] = {cursor.rotation, cursor.round, cursor.done, cursor.last_slot};
   }
   return {};
 }
@@ -120,9 +150,7 @@ Moment Scheduler::Impl::look_at_clock() {
       after_jump_ = true;
       world_.hindrances.clear();
       wake_ = {};
-      Status again = read_memories();
-      if (again) again = history_.load(oldest_run_needed(), now);
-      if (!again) log::error(again.error().message);
+      if (const Status again = read_all(plan_); !again) log::error(again.error().message);
     }
   }
   seen_wall_ = now;
@@ -130,8 +158,8 @@ Moment Scheduler::Impl::look_at_clock() {
   return {now, running_since_, after_jump_};
 }
 
-Status Scheduler::Impl::read_world(const SchedulerInput& input) {
-  world_.runs = history_.runs();
+Status Scheduler::Impl::read_world(const SchedulerInput& input, bool runs_changed) {
+  if (runs_changed) world_.runs = history_.runs();
   world_.scratch = history_.scratch();
   RAD_TRY(world_.pauses, store_.list_pauses());
   world_.backups.clear();
@@ -162,14 +190,23 @@ Status Scheduler::Impl::read_world(const SchedulerInput& input) {
     const bool ours = std::ranges::any_of(
         world_.running, [&](const RunningRun& one) { return one.target == run.target; });
     if (ours || !RunLock::alive(input.config.agent.state_dir, run.id)) continue;
-    world_.running.push_back({run.id, run.target, run.schedule, run.depth, run.created_at, 0, 0});
+    RunningRun one{run.id, run.target, run.schedule, run.depth, run.created_at};
+    const auto scratch = world_.scratch.find(run.target);
+    // What of it lies there already, only that process knows.
+    if (run.depth == Depth::restore && scratch != world_.scratch.end()) {
+      one.scratch_to_come = scratch->second;
+    }
+    world_.running.push_back(std::move(one));
   }
   return {};
 }
 
 bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed,
                                   const Moment& moment) {
-  std::string seen = fmt::format("{}", input.scratch_free.value_or(0) >> 20U);
+  std::string seen;
+  if (waits_for_scratch_) {
+    seen = fmt::format("{}", input.scratch_free.value_or(0) >> kScratchStep);
+  }
   for (const QueuedRequest& request : input.requests) seen += " " + request.id;
   seen += " |";
   for (const RunningRun& run : input.running) seen += " " + run.id;
@@ -186,7 +223,9 @@ Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& in
   const Moment moment = look_at_clock();
   RAD_TRY(const bool runs_changed, history_.refresh(moment.now));
   if (nothing_new(input, runs_changed, moment)) return std::vector<PlannedStart>{};
-  RAD_CHECK(read_world(input));
+  wake_ = {};  // until all of it is done
+  if (clock_.steady_now() - forgot_at_ > kForgetEvery) forget_old();
+  RAD_CHECK(read_world(input, runs_changed));
   Limits limits;
   limits.max_runs = static_cast<std::size_t>(input.config.agent.max_concurrent_runs);
   limits.scratch_free = input.scratch_free.value_or(0);
@@ -198,7 +237,7 @@ Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& in
   show(input, result);
   std::vector<PlannedStart> starts;
   for (const DueRun& run : result.start) {
-    PlannedStart start{run.target, run.schedule, run.depth, run.slot, std::nullopt};
+    PlannedStart start{run.target, run.schedule, run.depth, run.slot, std::nullopt, run.scratch};
     if (!run.request.empty()) start.request = run.request;
     starts.push_back(std::move(start));
   }
@@ -209,43 +248,55 @@ Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& in
 
 Status Scheduler::Impl::write_down(const Tick& tick) {
   const TimePoint now = clock_.now();
+  ScheduleChanges changes;
   for (const Ended& ended : tick.ended) {
     if (ended.slot.answered) continue;
-    MissedSlot slot{ended.key.first,   ended.key.second,
-                    ended.slot.slot,   std::string(to_string(ended.slot.cause)),
-                    ended.slot.detail, now};
-    RAD_TRY(const bool is_new, store_.record_missed(slot));
-    world_.missed[ended.key].emplace_back(slot.slot, now);
-    if (!is_new) continue;
-    log::warning(fmt::format("target {}: schedule {} missed its time ({}): {}", slot.target,
-                             slot.schedule, slot.cause, slot.detail));
+    changes.missed.push_back({ended.key.first, ended.key.second, ended.slot.slot,
+                              std::string(to_string(ended.slot.cause)), ended.slot.detail, now});
   }
   for (const RotationProgress& cursor : tick.cursors) {
-    RAD_CHECK(store_.put_rotation({cursor.rotation, cursor.round, cursor.done, cursor.last_slot}));
-    world_.cursors[cursor.rotation] = cursor;
+    changes.rotations.push_back({cursor.rotation, cursor.round, cursor.done, cursor.last_slot});
   }
   for (const auto& [key, memory] : tick.memories) {
-    ScheduleState row;
-    row.target = key.first;
-    row.schedule = key.second;
-    row.first_seen = memory.known_since;
-    row.slot_done = memory.settled;
-    RAD_CHECK(store_.put_schedule(row));
-    world_.memories[key] = memory;
+    changes.schedules.push_back({key.first, key.second, memory.known_since, memory.settled});
   }
+  for (const ScheduleKey& key : tick.rewound) changes.rewound.emplace_back(key, now);
+  changes.forgotten = tick.forgotten;
+  RAD_TRY(const std::vector<MissedSlot> added, store_.write_schedules(changes));
+  say_missed(added);
+  for (const MissedSlot& slot : changes.missed) {
+    world_.missed[{slot.target, slot.schedule}].emplace_back(slot.slot, now);
+  }
+  for (const RotationProgress& cursor : tick.cursors) world_.cursors[cursor.rotation] = cursor;
+  for (const auto& [key, memory] : tick.memories) world_.memories[key] = memory;
   for (const ScheduleKey& key : tick.rewound) {
-    RAD_CHECK(store_.remove_missed(key.first, key.second, now));
     std::erase_if(world_.missed[key], [&](const auto& slot) { return slot.first > now; });
   }
-  for (const ScheduleKey& key : tick.forgotten) {
-    RAD_CHECK(store_.remove_schedule(key.first, key.second));
-    world_.memories.erase(key);
-  }
+  for (const ScheduleKey& key : tick.forgotten) world_.memories.erase(key);
   return {};
+}
+
+void Scheduler::Impl::forget_old() {
+  forgot_at_ = clock_.steady_now();
+  const TimePoint now = clock_.now();
+  history_.forget(oldest_needed(plan_, world_.memories, now));
+  world_.runs = history_.runs();
+  auto forget = [&](const PlannedSchedule& schedule) {
+    const ScheduleKey key{schedule.target, schedule.name};
+    const auto memory = world_.memories.find(key);
+    const auto missed = world_.missed.find(key);
+    if (memory == world_.memories.end() || missed == world_.missed.end()) return;
+    const TimePoint oldest = oldest_needed(schedule, memory->second, now);
+    std::erase_if(missed->second, [&](const auto& slot) { return slot.first < oldest; });
+  };
+  for (const PlannedSchedule& schedule : plan_.schedules) forget(schedule);
+  for (const Plan::Rotation& rotation : plan_.rotations) forget(rotation.schedule);
 }
 
 void Scheduler::Impl::show(const SchedulerInput& input, const Tick& tick) {
   waits_.clear();
+  waits_for_scratch_ = std::ranges::any_of(
+      tick.waiting, [](const HeldRun& held) { return held.cause == MissCause::scratch; });
   for (const HeldRun& held : tick.waiting) {
     if (!held.run.request.empty()) waits_[held.run.request] = held.detail;
   }

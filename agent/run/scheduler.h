@@ -25,6 +25,7 @@ struct PlannedStart {
   Depth depth = Depth::restore;
   std::optional<TimePoint> slot;       ///< of a schedule
   std::optional<std::string> request;  ///< id of the request that it answers
+  std::uint64_t scratch = 0;           ///< DueRun::scratch
 };
 
 /// What the scheduler has to know about the present.

@@ -44,25 +44,30 @@ Result<std::unique_ptr<StoreKeeper>> StoreKeeper::open(std::filesystem::path fil
   return keeper;
 }
 
-void StoreKeeper::say() const {
+void StoreKeeper::say() {
+  std::vector<std::string> lines;
   if (opened_.error) {
-    log::error(fmt::format("store: {}", opened_.error->message));
-    if (!opened_.error->hint.empty()) log::error("store: hint: " + opened_.error->hint);
+    lines.push_back(fmt::format("store: {}", opened_.error->message));
+    if (!opened_.error->hint.empty()) lines.push_back("store: hint: " + opened_.error->hint);
   }
   if (!opened_.moved_to.empty()) {
-    log::error(
+    lines.push_back(
         fmt::format("store: the damaged file lies in '{}'; {} runs and {} entries of what "
                     "lies on this host were taken over",
                     opened_.moved_to.string(), opened_.runs, opened_.ledger_entries));
   }
   for (const std::string& table : opened_.damaged_tables) {
-    log::error(fmt::format("store: not all of '{}' could be read", table));
+    lines.push_back(fmt::format("store: not all of '{}' could be read", table));
   }
   if (opened_.place != StorePlace::file) {
-    log::error(
+    lines.push_back(
         "store: a stand-in has taken its place; nothing is restored until the file can be "
         "written again");
   }
+  // Looked at again and again while it lasts; said when it changes.
+  if (lines == said_) return;
+  for (const std::string& line : lines) log::error(line);
+  said_ = std::move(lines);
 }
 
 std::string StoreKeeper::problem() const {

@@ -30,12 +30,13 @@ class StoreKeeper {
  private:
   StoreKeeper(std::filesystem::path file, std::filesystem::path stand_in_dir, const Clock& clock,
               OpenedStore opened);
-  void say() const;
+  void say();
 
   std::filesystem::path file_;
   std::filesystem::path stand_in_dir_;
   const Clock& clock_;
   OpenedStore opened_;
+  std::vector<std::string> said_;  ///< what is wrong, as it was logged last
   SteadyPoint tried_at_{};
   std::string failure_;
 };

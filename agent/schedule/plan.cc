@@ -50,22 +50,29 @@ Result<Plan> make_plan(const Config& config) {
   return plan;
 }
 
-TimePoint oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
-                        const std::string& target, Depth depth, TimePoint now) {
-  auto oldest = TimePoint::max();
-  const auto look_at = [&](const PlannedSchedule& schedule) {
+OldestNeeded oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
+                           TimePoint now) {
+  OldestNeeded oldest;
+  const auto need = [&](const std::string& target, Depth at_least, TimePoint since) {
+    for (const auto depth : {Depth::inspect, Depth::verify, Depth::restore}) {
+      if (depth < at_least) continue;
+      TimePoint& known = oldest.try_emplace({target, depth}, since).first->second;
+      known = std::min(known, since);
+    }
+  };
+  const auto since = [&](const PlannedSchedule& schedule) {
     const auto memory = memories.find({schedule.target, schedule.name});
-    if (schedule.depth > depth || memory == memories.end()) return;
-    oldest = std::min(oldest, oldest_needed(schedule, memory->second, now));
+    return oldest_needed(schedule,
+                         memory == memories.end() ? ScheduleMemory{now, {}} : memory->second, now);
   };
   for (const auto& schedule : plan.schedules) {
-    if (schedule.target == target) look_at(schedule);
+    need(schedule.target, schedule.depth, since(schedule));
   }
   for (const auto& rotation : plan.rotations) {
     const auto& members = rotation.config.members;
-    if (std::find(members.begin(), members.end(), target) != members.end()) {
-      look_at(rotation.schedule);
-    }
+    const auto needed =
+        std::min(since(rotation.schedule), coverage_since(rotation.schedule, members.size(), now));
+    for (const auto& member : members) need(member, rotation.schedule.depth, needed);
   }
   return oldest;
 }

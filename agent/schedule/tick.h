@@ -2,9 +2,9 @@
 // ended, what starts and what waits. Pure; the daemon keeps what it returns and starts what it
 // says.
 //
-// What comes back is to be written in this order: missed slots (once for each target, schedule and
-// slot), rotation cursors, memories. A crash in between repeats some of it at the next start, with
-// the same slots, and changes nothing.
+// What comes back is to be written at once (missed slots once for each target, schedule and slot).
+// In parts it may be too, in this order: missed slots, rotation cursors, memories. A crash in
+// between repeats some of it at the next start, with the same slots, and changes nothing.
 #pragma once
 
 #include <map>
@@ -87,10 +87,12 @@ struct Tick {
   TimePoint wake = TimePoint::max();  ///< when to look again, unless a run ends or is asked for
 };
 
-/// Runs of this target and depth that ended and began earlier are of no use to tick(): for what the
-/// daemon loads and keeps. max() if none is of use. When the clock was set back, load again.
-TimePoint oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
-                        const std::string& target, Depth depth, TimePoint now);
+/// By target and depth: runs that ended and began earlier are of no use to tick() and coverage();
+/// without an entry none is. For what the daemon loads and keeps. A schedule without a memory is
+/// new. When the clock was set back, load again.
+using OldestNeeded = std::map<std::pair<std::string, Depth>, TimePoint>;
+OldestNeeded oldest_needed(const Plan& plan, const std::map<ScheduleKey, ScheduleMemory>& memories,
+                           TimePoint now);
 
 Tick tick(const Plan& plan, const World& world, const Moment& moment, const Limits& limits);
 

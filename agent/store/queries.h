@@ -15,7 +15,7 @@ inline constexpr std::string_view kReportColumns =
 /// Columns of a RunSummary: none of them lies beyond the report.
 inline constexpr std::string_view kSummaryColumns =
     "id, target, schedule, depth, created_at, ended_at, verdict, cleanup, reason, requested_by, "
-    "backup, bytes_read, bytes_restored, as_configured";
+    "backup, bytes_read, bytes_restored, as_configured, slot";
 
 /// Parameters: 1 target, 2 schedule, 3 depth, 4 verdict (as far as the filter has them), 5 and 6
 /// creation time and id of the run to list on from, 7 limit.

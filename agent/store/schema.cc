@@ -117,6 +117,7 @@ CREATE TABLE new_runs (
   backup TEXT NOT NULL DEFAULT '',
   bytes_read INTEGER NOT NULL DEFAULT 0,
   bytes_restored INTEGER NOT NULL DEFAULT 0,
+  slot INTEGER,
   report TEXT NOT NULL
 ) STRICT;
 INSERT INTO new_runs (id, target, schedule, depth, created_at, ended_at, verdict, reason, cleanup,
@@ -144,7 +145,16 @@ UPDATE latest_runs SET last_pass_id = ifnull((
   ORDER BY runs.ended_at DESC LIMIT 1), '');
 CREATE INDEX latest_runs_by_run ON latest_runs (run_id);
 
-ALTER TABLE schedules ADD COLUMN settled_as TEXT NOT NULL DEFAULT '';
+CREATE TABLE new_schedules (
+  target TEXT NOT NULL,
+  schedule TEXT NOT NULL,
+  first_seen INTEGER,
+  slot_done INTEGER,
+  PRIMARY KEY (target, schedule)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_schedules SELECT target, schedule, first_seen, slot_done FROM schedules;
+DROP TABLE schedules;
+ALTER TABLE new_schedules RENAME TO schedules;
 -- Version 1 did not write down which slots had ended: what its runs answered is nobody's now.
 UPDATE schedules SET first_seen = max(first_seen, ifnull((
   SELECT max(created_at) + 1 FROM runs WHERE runs.target = schedules.target

@@ -54,7 +54,8 @@ class Store {
 
   /// \return internal_error when a run of this id is there already; host_unfit if !durable() and
   /// the run would restore.
-  Status begin_run(const RunReport& report);
+  /// `slot`: of a schedule, the name of the slot that it is to answer.
+  Status begin_run(const RunReport& report, std::optional<TimePoint> slot = std::nullopt);
   /// \return internal_error when the run was never begun, or has ended.
   Status update_run(const RunReport& report);
   /// Writes the final record and adds to the counters in one transaction. The report must have a
@@ -107,15 +108,13 @@ class Store {
   Result<std::optional<IssueState>> get_issue(const std::string& reporter,
                                               const std::string& target, Depth depth);
   Result<std::vector<IssueState>> list_issues();
-  Status put_schedule(const ScheduleState& state);
+  /// All of it or nothing, in one transaction whatever its size; costs nothing if it is empty. A
+  /// missed slot that is recorded already stays as it is and is not counted again; slots of a
+  /// clock that had run ahead go, their counts stay.
+  /// \return the missed slots that are new, in their order.
+  Result<std::vector<MissedSlot>> write_schedules(const ScheduleChanges& changes);
   Result<std::vector<ScheduleState>> list_schedules();
-  Status remove_schedule(const std::string& target, const std::string& schedule);
-  Status put_rotation(const RotationCursor& cursor);
   Result<std::vector<RotationCursor>> list_rotations();
-  /// \return whether it is new; what is recorded already stays as it is and is not counted again.
-  Result<bool> record_missed(const MissedSlot& slot);
-  /// Slots after `after`: they were recorded under a clock that had run ahead. Counters stay.
-  Status remove_missed(const std::string& target, const std::string& schedule, TimePoint after);
   /// Newest slot first; all targets if `target` is empty.
   Result<std::vector<MissedSlot>> list_missed(const std::string& target, TimePoint since,
                                               std::size_t limit);
@@ -140,7 +139,7 @@ class Store {
   Status append_audit(const AuditEntry& entry);
   Result<std::vector<AuditEntry>> list_audit(const AuditFilter& filter);
 
-  // Counters; runs, failures and bytes are counted by end_run(), missed slots by record_missed().
+  // Counters; runs, failures and bytes are counted by end_run(), missed slots by write_schedules().
 
   Status count_report_error(const std::string& reporter);
   Result<Counters> counters();

@@ -65,7 +65,8 @@ RunSummary read_summary(const Statement& row) {
           .reason = parse_reason(row.text(8)),
           .cleanup = parse_cleanup_result(row.text(7)).value_or(CleanupResult::pending),
           .bytes_read = static_cast<std::uint64_t>(row.integer(11)),
-          .bytes_restored = static_cast<std::uint64_t>(row.integer(12))};
+          .bytes_restored = static_cast<std::uint64_t>(row.integer(12)),
+          .slot = from_ms(row.optional_integer(14))};
 }
 
 Result<std::vector<RunSummary>> read_summaries(Statement& statement) {

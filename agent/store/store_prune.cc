@@ -57,7 +57,6 @@ DELETE FROM runs WHERE id IN (
     AND id NOT IN (SELECT run_id FROM latest_runs)
     AND id NOT IN (SELECT run_id FROM ledger)
     AND id NOT IN (SELECT run_id FROM holds)
-    AND id NOT IN (SELECT last_run_id FROM schedules)
     AND NOT EXISTS (SELECT 1 FROM issues WHERE issues.target = run.target AND open = 1
       AND (last_run_id = run.id OR (run.verdict <> 'pass' AND run.ended_at >= opened_at - 3600000)))
   ORDER BY created_at, id LIMIT ?1))sql";

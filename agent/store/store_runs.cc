@@ -128,7 +128,7 @@ Error unknown_run(const RunReport& report, std::string_view what) {
 
 }  // namespace
 
-Status Store::begin_run(const RunReport& report) {
+Status Store::begin_run(const RunReport& report, std::optional<TimePoint> slot) {
   if (!impl_->durable && report.depth == Depth::restore) {
     return fail(Reason::host_unfit,
                 fmt::format("run '{}' would restore while the store cannot be written: after a "
@@ -142,6 +142,11 @@ Status Store::begin_run(const RunReport& report) {
   RAD_TRY(const auto ended, find_ended(impl_->database, report.id));
   if (ended) return unknown_run(report, "is in the store already");
   RAD_CHECK(write_run(impl_->database, report, false));
+  if (slot) {
+    RAD_TRY(auto note, impl_->database.prepare("UPDATE runs SET slot = ?2 WHERE id = ?1"));
+    note.bind(1, report.id).bind(2, to_ms(*slot));
+    RAD_CHECK(note.run());
+  }
   return transaction.commit();
 }
 

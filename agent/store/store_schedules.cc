@@ -7,70 +7,122 @@
 namespace rad {
 
 using store::change;
+using store::Database;
 using store::each_row;
 using store::from_ms;
 using store::Statement;
 using store::status_of;
 using store::to_ms;
 
-Status Store::put_schedule(const ScheduleState& state) {
-  return status_of(change(
-      impl_->database,
-      "INSERT OR REPLACE INTO schedules (target, schedule, first_seen, slot_done, slot_open, "
-      "attempts, last_attempt, last_run_id, settled_as) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-      [&](Statement& write) {
-        write.bind(1, state.target)
-            .bind(2, state.schedule)
-            .bind(3, to_ms(state.first_seen))
-            .bind(4, to_ms(state.slot_done))
-            .bind(5, to_ms(state.slot_open))
-            .bind(6, std::int64_t{state.attempts})
-            .bind(7, to_ms(state.last_attempt))
-            .bind(8, state.last_run_id)
-            .bind(9, state.settled_as);
-      }));
+namespace {
+
+/// Runs a statement that is run several times.
+Status run_again(Statement& statement) {
+  Status done = statement.run();
+  statement.reset();
+  return done;
 }
 
-Status Store::remove_schedule(const std::string& target, const std::string& schedule) {
-  return status_of(change(impl_->database,
-                          "DELETE FROM schedules WHERE target = ?1 AND schedule = ?2",
-                          [&](Statement& write) { write.bind(1, target).bind(2, schedule); }));
+Status write_missed(Database& database, const std::vector<MissedSlot>& slots,
+                    std::vector<MissedSlot>& added) {
+  if (slots.empty()) return {};
+  RAD_TRY(auto write,
+          database.prepare("INSERT OR IGNORE INTO missed_slots (target, schedule, slot, cause, "
+                           "detail, recorded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  RAD_TRY(auto count, database.prepare(
+                          "INSERT INTO missed_counts (target, schedule, cause, count) "
+                          "VALUES (?1, ?2, ?3, 1) "
+                          "ON CONFLICT (target, schedule, cause) DO UPDATE SET count = count + 1"));
+  for (const MissedSlot& slot : slots) {
+    write.bind(1, slot.target)
+        .bind(2, slot.schedule)
+        .bind(3, to_ms(slot.slot))
+        .bind(4, slot.cause)
+        .bind(5, slot.detail)
+        .bind(6, to_ms(slot.recorded_at));
+    RAD_CHECK(run_again(write));
+    if (database.changes() == 0) continue;
+    count.bind(1, slot.target).bind(2, slot.schedule).bind(3, slot.cause);
+    RAD_CHECK(run_again(count));
+    added.push_back(slot);
+  }
+  return {};
+}
+
+Status write_rotations(Database& database, const std::vector<RotationCursor>& cursors) {
+  RAD_TRY(auto write,
+          database.prepare("INSERT OR REPLACE INTO rotations (rotation, round, done, last_slot) "
+                           "VALUES (?1, ?2, ?3, ?4)"));
+  for (const RotationCursor& cursor : cursors) {
+    boost::json::array done;
+    for (const std::string& member : cursor.done) done.emplace_back(member);
+    write.bind(1, cursor.rotation)
+        .bind(2, static_cast<std::int64_t>(cursor.round))
+        .bind(3, boost::json::serialize(done))
+        .bind(4, to_ms(cursor.last_slot));
+    RAD_CHECK(run_again(write));
+  }
+  return {};
+}
+
+Status write_states(Database& database, const std::vector<ScheduleState>& states) {
+  RAD_TRY(auto write,
+          database.prepare("INSERT OR REPLACE INTO schedules (target, schedule, first_seen, "
+                           "slot_done) VALUES (?1, ?2, ?3, ?4)"));
+  for (const ScheduleState& state : states) {
+    write.bind(1, state.target)
+        .bind(2, state.schedule)
+        .bind(3, to_ms(state.first_seen))
+        .bind(4, to_ms(state.slot_done));
+    RAD_CHECK(run_again(write));
+  }
+  return {};
+}
+
+Status remove_rewound(Database& database, const ScheduleChanges& changes) {
+  RAD_TRY(auto remove, database.prepare("DELETE FROM missed_slots WHERE target = ?1 AND "
+                                        "schedule = ?2 AND slot > ?3"));
+  for (const auto& [key, after] : changes.rewound) {
+    remove.bind(1, key.first).bind(2, key.second).bind(3, to_ms(after));
+    RAD_CHECK(run_again(remove));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<MissedSlot>> Store::write_schedules(const ScheduleChanges& changes) {
+  std::vector<MissedSlot> added;
+  if (changes.empty()) return added;
+  Database& database = impl_->database;
+  RAD_TRY(auto transaction, store::Transaction::begin(database));
+  RAD_CHECK(write_missed(database, changes.missed, added));
+  RAD_CHECK(write_rotations(database, changes.rotations));
+  RAD_CHECK(write_states(database, changes.schedules));
+  RAD_CHECK(remove_rewound(database, changes));
+  RAD_TRY(auto forget,
+          database.prepare("DELETE FROM schedules WHERE target = ?1 AND schedule = ?2"));
+  for (const auto& [target, schedule] : changes.forgotten) {
+    forget.bind(1, target).bind(2, schedule);
+    RAD_CHECK(run_again(forget));
+  }
+  RAD_CHECK(transaction.commit());
+  return added;
 }
 
 Result<std::vector<ScheduleState>> Store::list_schedules() {
   std::vector<ScheduleState> states;
   RAD_CHECK(each_row(impl_->database,
-                     "SELECT target, schedule, first_seen, slot_done, slot_open, attempts, "
-                     "last_attempt, last_run_id, settled_as FROM schedules "
+                     "SELECT target, schedule, first_seen, slot_done FROM schedules "
                      "ORDER BY target, schedule",
                      [&](const Statement& row) -> Status {
                        states.push_back({.target = row.text(0),
                                          .schedule = row.text(1),
                                          .first_seen = from_ms(row.optional_integer(2)),
-                                         .slot_done = from_ms(row.optional_integer(3)),
-                                         .slot_open = from_ms(row.optional_integer(4)),
-                                         .attempts = static_cast<std::uint32_t>(row.integer(5)),
-                                         .last_attempt = from_ms(row.optional_integer(6)),
-                                         .last_run_id = row.text(7),
-                                         .settled_as = row.text(8)});
+                                         .slot_done = from_ms(row.optional_integer(3))});
                        return {};
                      }));
   return states;
-}
-
-Status Store::put_rotation(const RotationCursor& cursor) {
-  boost::json::array done;
-  for (const std::string& member : cursor.done) done.emplace_back(member);
-  return status_of(change(impl_->database,
-                          "INSERT OR REPLACE INTO rotations (rotation, round, done, last_slot) "
-                          "VALUES (?1, ?2, ?3, ?4)",
-                          [&](Statement& write) {
-                            write.bind(1, cursor.rotation)
-                                .bind(2, static_cast<std::int64_t>(cursor.round))
-                                .bind(3, boost::json::serialize(done))
-                                .bind(4, to_ms(cursor.last_slot));
-                          }));
 }
 
 Result<std::vector<RotationCursor>> Store::list_rotations() {
@@ -93,36 +145,6 @@ Result<std::vector<RotationCursor>> Store::list_rotations() {
                        return {};
                      }));
   return cursors;
-}
-
-Result<bool> Store::record_missed(const MissedSlot& slot) {
-  RAD_TRY(auto transaction, store::Transaction::begin(impl_->database));
-  RAD_TRY(auto write, impl_->database.prepare(
-                          "INSERT OR IGNORE INTO missed_slots (target, schedule, slot, cause, "
-                          "detail, recorded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
-  write.bind(1, slot.target)
-      .bind(2, slot.schedule)
-      .bind(3, to_ms(slot.slot))
-      .bind(4, slot.cause)
-      .bind(5, slot.detail)
-      .bind(6, to_ms(slot.recorded_at));
-  RAD_CHECK(write.run());
-  if (impl_->database.changes() == 0) return false;
-  RAD_TRY(auto count, impl_->database.prepare(
-                          "INSERT INTO missed_counts (target, schedule, cause, count) "
-                          "VALUES (?1, ?2, ?3, 1) "
-                          "ON CONFLICT (target, schedule, cause) DO UPDATE SET count = count + 1"));
-  count.bind(1, slot.target).bind(2, slot.schedule).bind(3, slot.cause);
-  RAD_CHECK(count.run());
-  RAD_CHECK(transaction.commit());
-  return true;
-}
-
-Status Store::remove_missed(const std::string& target, const std::string& schedule,
-                            TimePoint after) {
-  return status_of(change(
-      impl_->database, "DELETE FROM missed_slots WHERE target = ?1 AND schedule = ?2 AND slot > ?3",
-      [&](Statement& write) { write.bind(1, target).bind(2, schedule).bind(3, to_ms(after)); }));
 }
 
 Result<std::vector<MissedSlot>> Store::list_missed(const std::string& target, TimePoint since,

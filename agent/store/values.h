@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/model/counters.h"
+#include "agent/model/operations.h"
 #include "agent/model/words.h"
 
 namespace rad {
@@ -71,13 +73,8 @@ struct IssueState {
 struct ScheduleState {
   std::string target;
   std::string schedule;
-  std::optional<TimePoint> first_seen;    ///< when the schedule was first configured
-  std::optional<TimePoint> slot_done;     ///< last due instant that is settled
-  std::optional<TimePoint> slot_open;     ///< due instant that is being worked on or retried
-  std::uint32_t attempts = 0;             ///< runs begun for slot_open
-  std::optional<TimePoint> last_attempt;  ///< end of the last of them
-  std::string last_run_id;
-  std::string settled_as;  ///< how slot_done was settled: a word of agent/schedule
+  std::optional<TimePoint> first_seen;  ///< when the schedule was first configured
+  std::optional<TimePoint> slot_done;   ///< last due instant that is settled
 };
 
 /// Where a rotation through several targets stands; unique by its name.
@@ -86,6 +83,22 @@ struct RotationCursor {
   std::uint64_t round = 0;
   std::vector<std::string> done;  ///< members that had their turn in this round, in order
   std::optional<TimePoint> last_slot;
+};
+
+/// What one look at all schedules has come to, to be written at once; see Store::write_schedules().
+struct ScheduleChanges {
+  using Key = std::pair<std::string, std::string>;  ///< (target, schedule)
+  std::vector<MissedSlot> missed;
+  std::vector<RotationCursor> rotations;
+  std::vector<ScheduleState> schedules;
+  /// Their missed slots after the given instant were recorded under a clock that had run ahead.
+  std::vector<std::pair<Key, TimePoint>> rewound;
+  std::vector<Key> forgotten;  ///< no longer configured: their state goes
+
+  bool empty() const noexcept {
+    return missed.empty() && rotations.empty() && schedules.empty() && rewound.empty() &&
+           forgotten.empty();
+  }
 };
 
 /// A base backup that was seen at the source, for schedules relative to backups; unique by (target,
@@ -99,7 +112,7 @@ struct KnownBackup {
 
 /// What Store::prune() leaves. Whatever these say, it never removes the last run and the last pass
 /// of a (target, schedule, depth), runs that go on, and runs that a hold, a ledger entry, an open
-/// issue or a schedule still needs.
+/// issue still needs.
 struct Retention {
   std::chrono::days run_age{400};        ///< older runs go
   std::size_t least_per_target = 20;     ///< but so many of each target stay

@@ -96,6 +96,34 @@ class Queue(real_agent_test.RealAgent):
         self.assertEqual(ended.status, 3, ended)
         self.assertIn("target-locked", ended.stderr)
 
+    def test_busy_with_a_run_of_another_process_and_with_one_that_waits(self):
+        self.host.add_fake("slow", SLOW, schedules=[])
+        self.host.add_fake("next", schedules=[])
+        self.serve()
+        beside = self.host.start("run", "slow", "--json")
+        run = wait_until("the other process has begun", lambda: self.host.query(
+            "select id from runs where ended_at is null"))[0][0]
+        start = ("run", "start", "slow", "--reason", "x", "--if-busy")
+        refused = self.radctl(*start, "refuse")
+        self.assertEqual(refused.status, 3, refused)
+        self.assertIn(run, refused.stderr)
+        self.assertEqual(self.ask(*start, "attach")["run_id"], run)
+        self.assertEqual(self.ask(*start, "queue")["behind_run"], run)
+        watcher = self.start(*start, "attach", "--wait")
+        beside.signal(2)
+        self.assertEqual(beside.end().status, 130)
+        self.assertEqual(self.finish(watcher).status, 6)
+        # What waited for it takes its turn and holds the only place.
+        wait_until("the queued one goes on", lambda: self.running())
+        waiting = self.ask("run", "start", "next", "--reason", "x")["run_id"]
+        start = ("run", "start", "next", "--reason", "x", "--if-busy")
+        refused = self.radctl(*start, "refuse")
+        self.assertEqual(refused.status, 3, refused)
+        self.assertIn(waiting, refused.stderr)
+        self.assertEqual(self.ask(*start, "attach")["run_id"], waiting)
+        self.assertEqual(self.radctl("run", "cancel", "slow").status, 0)
+        self.assertEqual(self.radctl("run", "wait", waiting).status, 0)
+
 
 if __name__ == "__main__":
     agent_under_test.main()

@@ -117,12 +117,14 @@ class Commands(RealAgent):
         self.host.config["targets"] = self.host.config["targets"][1:]
         self.host.write_config()
         self.assertEqual(self.radctl("reload").status, 0)
+        # What goes on, goes on; what waits ends.
+        wait_until("it waits no more", lambda: not self.ask("status")["waiting"])
+        self.assertEqual(self.running(), [first["run_id"]])
+        ended = self.radctl("run", "wait", second["run_id"])
+        self.assertEqual(ended.status, 3, ended)
+        self.assertIn("config_invalid", ended.stdout)
         self.ask("run", "cancel", first["run_id"], "--reason", "x")
         wait_until("it has ended", lambda: not self.running())
-        waiting = self.ask("status")["waiting"]
-        self.assertEqual([run["id"] for run in waiting], [second["run_id"]])
-        self.assertIn("the configuration no longer has", waiting[0]["waits_for"])
-        self.ask("run", "cancel", second["run_id"], "--reason", "x")
 
     def test_busy(self):
         self.host.add_fake("t", SHORT)

@@ -56,7 +56,15 @@ class Schedules(real_agent_test.RealAgent):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
             text = reply.read().decode()
         self.assertIn('rad_coverage_ratio{target="disk-2"} 0.33', text)
-        self.assertIn('rad_missed_runs_total{target="disk-1",schedule="fleet"}', text)
+        # Missed is the rotation's turn, whoever's it was.
+        counted = float(text.split('rad_missed_runs_total{target="fleet",schedule="fleet"} ')[1]
+                        .split()[0])
+        self.assertEqual(counted, len(missed))
+        self.assertNotIn('rad_missed_runs_total{target="disk-1"', text)
+        shown = self.answer("target", "show", "disk-2")["schedules"]
+        self.assertEqual([row["schedule"] for row in shown], ["fleet"])
+        rows = self.answer("schedule", "list")["schedules"]
+        self.assertEqual(rows[0]["members"], ["disk-1", "disk-2", "disk-3"])
 
     def test_a_pause_of_what_is_not_there_is_refused(self):
         self.host.add_fake("t")
@@ -96,6 +104,8 @@ class Schedules(real_agent_test.RealAgent):
         wait_until("the slot is caught up", lambda: self.host.query(
             "select verdict, schedule from runs where ended_at is not null")
             == [("pass", "hourly")])
+        (slot,), = self.host.query("select slot from runs where schedule = 'hourly'")
+        self.assertEqual(slot % (60 * MINUTE), 0)
         actions = [entry["action"] for entry in self.answer("audit")["entries"]]
         self.assertIn("schedule.resume", actions)
 
@@ -131,6 +141,17 @@ class Schedules(real_agent_test.RealAgent):
             self.stop(agent)
         self.assertEqual(self.host.query("select distinct verdict, schedule from runs"),
                          [("inconclusive", "rad")])
+
+    def test_backups_of_several_targets_are_looked_for_at_once(self):
+        slow = {"backups": {"delay": "5s"}}
+        for name in ("a", "b", "c", "d", "e"):
+            self.host.add_fake(name, slow, schedules=[
+                {"name": "fresh", "after_backup": "30d", "depth": "verify"}])
+        self.serve()
+        seen = wait_until("all have been asked", lambda: [row for row in [self.host.query(
+            "select min(first_seen), max(first_seen) from backups having count(*) = 5")] if row])
+        first, last = seen[0][0]
+        self.assertLess(last - first, 15_000, "one after the other takes 20 s")
 
 
 if __name__ == "__main__":

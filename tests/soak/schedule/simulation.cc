@@ -190,12 +190,10 @@ void Simulation::happen() {
 }
 
 void Simulation::forget_runs(const std::string& target) {
-  std::map<Depth, TimePoint> oldest;
-  for (const auto depth : {Depth::inspect, Depth::verify, Depth::restore}) {
-    oldest[depth] = oldest_needed(plan_, world_.memories, target, depth, wall());
-  }
+  const OldestNeeded oldest = oldest_needed(plan_, world_.memories, wall());
   std::erase_if(world_.runs[target], [&](const PastRun& run) {
-    return run.verdict && run.begun_at < oldest.at(run.depth);
+    const auto needed = oldest.find({target, run.depth});
+    return run.verdict && (needed == oldest.end() || run.begun_at < needed->second);
   });
 }
 

@@ -1,14 +1,10 @@
 // The scheduler between a real store and a clock of the test's: what it starts, what it writes
 // down, and that a new process or another clock changes nothing about either.
-#include "agent/run/scheduler.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/base/text.h"
-#include "agent/run/coordinator.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/run/scheduler_under_test.h"
+#include "tests/unit/store/raw_sql.h"
 
 namespace rad {
 namespace {
@@ -17,66 +13,6 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-TimePoint at(std::string_view text) {
-  return parse_time(text).value();
-}
-
-class SchedulerTest : public ::testing::Test {
- protected:
-  SchedulerTest() { config_.agent.max_concurrent_runs = 2; }
-
-  TargetConfig& add(const std::string& name) {
-    config_.targets.push_back({.name = name});
-    return config_.targets.back();
-  }
-  static ScheduleConfig cron(const std::string& name, std::string_view expression, Depth depth) {
-    ScheduleConfig schedule;
-    schedule.name = name;
-    schedule.cron = CronExpression::parse(expression).value();
-    schedule.time_zone = "UTC";
-    schedule.depth = depth;
-    return schedule;
-  }
-  /// As after a restart of the agent.
-  void restart() {
-    scheduler_ = std::make_unique<Scheduler>(store_, clock_);
-    ASSERT_TRUE(scheduler_->configure(config_));
-  }
-  std::vector<PlannedStart> tick() {
-    config_.agent.state_dir = dir_.path();
-    auto plan = scheduler_->tick({config_, requests_, {}, 1ULL << 40U});
-    EXPECT_TRUE(plan) << plan.error().message;
-    return plan ? *plan : std::vector<PlannedStart>{};
-  }
-  /// What is to be started, by target.
-  std::vector<std::string> starts() {
-    std::vector<std::string> names;
-    for (const PlannedStart& start : tick()) names.push_back(start.target);
-    return names;
-  }
-  void carry_out(const PlannedStart& start, Verdict verdict) {
-    RunReport report;
-    report.id = make_run_id(clock_.now());
-    report.target = start.target;
-    report.schedule = start.schedule;
-    report.depth = start.depth;
-    report.created_at = clock_.now();
-    ASSERT_TRUE(store_.begin_run(report));
-    clock_.advance(1s);
-    report.verdict = verdict;
-    if (verdict != Verdict::pass) report.cause = fail(Reason::storage_unreachable, "away");
-    report.ended_at = clock_.now();
-    ASSERT_TRUE(store_.end_run(report));
-  }
-
-  test::TempDir dir_;
-  test::FakeClock clock_{at("2026-03-01T00:00:30Z")};
-  Store store_ = Store::open(dir_ / "rad.db").value();
-  Config config_;
-  std::vector<QueuedRequest> requests_;
-  std::unique_ptr<Scheduler> scheduler_;
-};
 
 TEST_F(SchedulerTest, TheRestoreAppreciationDayRunsOnceHoweverOftenTheAgentRestarts) {
   add("db").schedules = {cron("rad", "0 6 2 * *", Depth::restore)};
@@ -225,6 +161,62 @@ TEST_F(SchedulerTest, RequestsComeFirstAndAreToldWhatTheyWaitFor) {
   requests_.back().id = "second";
   (void)tick();
   EXPECT_NE(scheduler_->waits_for("second"), "");
+}
+
+TEST_F(SchedulerTest, ARunAnswersTheSlotThatItWasBegunForThoughTheNextOneHasComeMeanwhile) {
+  add("db").schedules = {cron("hourly", "0 * * * *", Depth::verify)};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-01T03:59:59Z"));
+  const auto due = tick();
+  ASSERT_THAT(due, SizeIs(1));
+  EXPECT_EQ(due.front().slot, at("2026-03-01T03:00:00Z"));
+  clock_.advance(2s);
+  carry_out(due.front(), Verdict::pass);
+  for (const bool by_restart : {false, true}) {
+    if (by_restart) restart();
+    const auto next = tick();
+    ASSERT_THAT(next, SizeIs(1)) << by_restart;
+    EXPECT_EQ(next.front().slot, at("2026-03-01T04:00:00Z"));
+  }
+}
+
+TEST_F(SchedulerTest, AConfigurationThatTheStoreRefusesChangesNothing) {
+  add("old").schedules = {cron("hourly", "0 * * * *", Depth::verify)};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-01T01:00:01Z"));
+  Config other;
+  other.targets.push_back({.name = "new"});
+  other.targets.back().schedules = {cron("hourly", "0 * * * *", Depth::verify)};
+  test::sql(dir_ / "rad.db", "ALTER TABLE rotations RENAME TO gone");
+  EXPECT_FALSE(scheduler_->configure(other));
+  test::sql(dir_ / "rad.db", "ALTER TABLE gone RENAME TO rotations");
+  EXPECT_THAT(starts(), ElementsAre("old"));
+}
+
+TEST_F(SchedulerTest, WhatCannotBeginIsMissedForThatReason) {
+  auto schedule = cron("hourly", "0 * * * *", Depth::restore);
+  schedule.timing.window = 10min;
+  add("db").schedules = {schedule};
+  restart();
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.set(at("2026-03-01T01:00:01Z"));
+  barriers_.restores = "a store that can be written";
+  EXPECT_THAT(starts(), IsEmpty());
+  EXPECT_EQ(scheduler_->views().front().waits_for, "a store that can be written");
+  barriers_.restores.clear();
+  barriers_.runs[{"db", "hourly"}] = "a free block";
+  EXPECT_THAT(starts(), IsEmpty());
+  clock_.advance(11min);
+  EXPECT_THAT(starts(), IsEmpty());
+  const auto missed = store_.list_missed("db", TimePoint{}, 10).value();
+  ASSERT_THAT(missed, SizeIs(1));
+  EXPECT_EQ(missed.front().cause, "cannot_begin");
+  EXPECT_EQ(missed.front().detail, "a free block");
+  barriers_.runs.clear();
+  clock_.set(at("2026-03-01T02:00:01Z"));
+  EXPECT_THAT(starts(), ElementsAre("db"));
 }
 
 }  // namespace

@@ -51,6 +51,28 @@ inline void must(Status status) {
   ASSERT_TRUE(status) << status.error().message;
 }
 
+inline Status put_schedule(Store& store, ScheduleState state) {
+  ScheduleChanges changes;
+  changes.schedules.push_back(std::move(state));
+  const auto written = store.write_schedules(changes);
+  return written ? Status() : Status(written.error());
+}
+
+inline Status put_rotation(Store& store, RotationCursor cursor) {
+  ScheduleChanges changes;
+  changes.rotations.push_back(std::move(cursor));
+  const auto written = store.write_schedules(changes);
+  return written ? Status() : Status(written.error());
+}
+
+/// \return whether it is new.
+inline Result<bool> record_missed(Store& store, MissedSlot slot) {
+  ScheduleChanges changes;
+  changes.missed.push_back(std::move(slot));
+  RAD_TRY(const std::vector<MissedSlot> added, store.write_schedules(changes));
+  return !added.empty();
+}
+
 inline Store open_store(const TempDir& dir) {
   return must(Store::open(dir / "rad.db"));
 }

@@ -64,15 +64,15 @@ void live(PowerCutWitness& watch, std::optional<Store>& store, const std::string
   });
   step("count_report_error", [&] { return store->count_report_error("gitlab"); });
   step("put_schedule", [&] {
-    return store->put_schedule({.target = "t", .schedule = "rad", .settled_as = "fail"});
+    return put_schedule(*store, {.target = "t", .schedule = "rad", .slot_done = at(5)});
   });
   step("record_missed", [&] {
-    return store->record_missed({.target = "t", .schedule = id, .slot = at(5)}).has_value()
+    return record_missed(*store, {.target = "t", .schedule = id, .slot = at(5)}).has_value()
                ? Status()
                : fail(Reason::internal_error, "not recorded");
   });
   step("put_pause", [&] { return store->put_pause({.target = "*", .schedule = id}); });
-  step("put_rotation", [&] { return store->put_rotation({.rotation = "r", .done = {"a", "b"}}); });
+  step("put_rotation", [&] { return put_rotation(*store, {.rotation = "r", .done = {"a", "b"}}); });
   step("record_backup", [&] {
     return store->record_backup({.target = "t", .name = id}).has_value()
                ? Status()

@@ -77,7 +77,7 @@ TEST(StorePrune, NeverRemovesTheLastRunAndTheLastPass) {
 TEST(StorePrune, NeverRemovesWhatSomethingStillNeeds) {
   const TempDir dir;
   Store store = open_store(dir);
-  for (const char* id : {"ledger", "held", "issue", "issue-2", "schedule", "nothing"}) {
+  for (const char* id : {"ledger", "held", "issue", "issue-2", "nothing"}) {
     must(store.end_run(on_day(id, 10, Verdict::fail)));
   }
   must(store.end_run(on_day("before-issue", 5, Verdict::fail)));
@@ -85,7 +85,6 @@ TEST(StorePrune, NeverRemovesWhatSomethingStillNeeds) {
   must(store.end_run(on_day("last", 20, Verdict::pass)));
   must(store.ledger_add({.run_id = "ledger", .path = "/s/ledger"}));
   must(store.put_hold({.run_id = "held"}));
-  must(store.put_schedule({.target = "x", .schedule = "y", .last_run_id = "schedule"}));
   must(store.put_issue({.reporter = "gitlab",
                         .target = "customers-db",
                         .open = true,
@@ -93,13 +92,11 @@ TEST(StorePrune, NeverRemovesWhatSomethingStillNeeds) {
                         .last_run_id = "issue"}));
   must(store.prune(day(900), kNothingStays, kLong));
   // The issue's runs are those since it was opened: all failed ones of that day.
-  EXPECT_THAT(all_ids(store),
-              testing::UnorderedElementsAre("last", "ledger", "held", "issue", "issue-2",
-                                            "schedule", "nothing", "going-on"));
+  EXPECT_THAT(all_ids(store), testing::UnorderedElementsAre("last", "ledger", "held", "issue",
+                                                            "issue-2", "nothing", "going-on"));
   must(store.put_issue({.reporter = "gitlab", .target = "customers-db", .open = false}));
   must(store.prune(day(900), kNothingStays, kLong));
-  EXPECT_THAT(all_ids(store),
-              testing::UnorderedElementsAre("last", "ledger", "held", "schedule", "going-on"));
+  EXPECT_THAT(all_ids(store), testing::UnorderedElementsAre("last", "ledger", "held", "going-on"));
 }
 
 TEST(StorePrune, CountersStay) {
@@ -108,7 +105,7 @@ TEST(StorePrune, CountersStay) {
   for (int i = 0; i < 5; ++i) {
     must(store.end_run(on_day("r" + std::to_string(i), i, Verdict::fail)));
   }
-  must(store.record_missed({.target = "t", .schedule = "rad", .slot = day(1)}));
+  must(record_missed(store, {.target = "t", .schedule = "rad", .slot = day(1)}));
   const auto before = must(store.counters());
   const auto result = must(store.prune(day(900), kNothingStays, kLong));
   EXPECT_EQ(result.runs, 4U);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/store/raw_sql.h"
 #include "tests/unit/store/store_builders.h"
 
 namespace rad::test {
@@ -156,8 +157,9 @@ TEST(StoreRotations, RememberWhoseTurnItWas) {
   const TempDir dir;
   {
     Store store = open_store(dir);
-    must(store.put_rotation({.rotation = "disks", .round = 1, .done = {"a"}}));
-    must(store.put_rotation(
+    must(put_rotation(store, {.rotation = "disks", .round = 1, .done = {"a"}}));
+    must(put_rotation(
+        store,
         {.rotation = "disks", .round = 2, .done = {"b \"quoted\"", "a"}, .last_slot = at(60)}));
   }
   Store store = open_store(dir);
@@ -177,12 +179,12 @@ TEST(StoreMissed, IsRecordedAndCountedOnce) {
                         .cause = "agent_down",
                         .detail = "from 1 to 2",
                         .recorded_at = at(900)};
-  EXPECT_TRUE(must(store.record_missed(slot)));
+  EXPECT_TRUE(must(record_missed(store, slot)));
   MissedSlot again = slot;
   again.cause = "paused";
-  EXPECT_FALSE(must(store.record_missed(again)));
+  EXPECT_FALSE(must(record_missed(store, again)));
   again.slot = at(200);
-  EXPECT_TRUE(must(store.record_missed(again)));
+  EXPECT_TRUE(must(record_missed(store, again)));
   const auto all = must(store.list_missed("t", at(0), 10));
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].slot, at(200));
@@ -213,12 +215,36 @@ TEST(StoreBackups, KeepTheTimeWhenTheyWereFirstSeen) {
   EXPECT_EQ(must(store.list_backups()).size(), 3U);
 }
 
-TEST(StoreSchedules, RememberHowASlotWasSettled) {
+TEST(StoreSchedules, WhatALookHasComeToIsWrittenWholeOrNotAtAll) {
   const TempDir dir;
   Store store = open_store(dir);
-  must(store.put_schedule(
-      {.target = "t", .schedule = "rad", .slot_done = at(3), .settled_as = "missed"}));
-  EXPECT_EQ(must(store.list_schedules())[0].settled_as, "missed");
+  must(put_schedule(store, {.target = "old", .schedule = "rad"}));
+  ASSERT_TRUE(must(record_missed(store, {.target = "t", .schedule = "rad", .slot = at(900)})));
+  ScheduleChanges changes;
+  changes.missed = {{.target = "t", .schedule = "rad", .slot = at(100), .cause = "paused"},
+                    {.target = "t", .schedule = "rad", .slot = at(900)},
+                    {.target = "t", .schedule = "rad", .slot = at(200), .cause = "paused"}};
+  changes.rotations = {{.rotation = "disks", .round = 3}};
+  changes.schedules = {{.target = "t", .schedule = "rad", .slot_done = at(200)}};
+  changes.rewound = {{{"t", "rad"}, at(500)}};
+  changes.forgotten = {{"old", "rad"}};
+  {
+    // Whatever is refused in the middle, nothing of it stays.
+    sql(dir / "rad.db",
+        "CREATE TRIGGER no BEFORE INSERT ON rotations BEGIN SELECT raise(ABORT, 'no'); END");
+    EXPECT_FALSE(store.write_schedules(changes));
+    EXPECT_EQ(must(store.list_missed("t", at(0), 10)).size(), 1U);
+    sql(dir / "rad.db", "DROP TRIGGER no");
+  }
+  const auto added = must(store.write_schedules(changes));
+  ASSERT_EQ(added.size(), 2U);
+  EXPECT_EQ(added[1].slot, at(200));
+  EXPECT_EQ(must(store.list_missed("t", at(0), 10)).size(), 2U);
+  EXPECT_EQ(must(store.list_rotations())[0].round, 3U);
+  const auto states = must(store.list_schedules());
+  ASSERT_EQ(states.size(), 1U);
+  EXPECT_EQ(states[0].slot_done, at(200));
+  EXPECT_EQ(must(store.missed_counts()).size(), 2U);
 }
 
 }  // namespace
