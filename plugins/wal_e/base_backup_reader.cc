@@ -77,8 +77,12 @@ unsigned Reading::thread_count() const {
 Result<BaseBackupContent> Reading::run() {
   const unsigned threads = thread_count();
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  // The last partition runs alone for a while: two workers keep both gpg and a second core busy.
+  // The last partition runs alone for a while: two keep both gpg and a second core busy.
   context_.decoders = std::max({context_.decoders, 2U, (cores + threads - 1) / threads});
+  // The same memory for many partitions at once as for few, as far as that goes.
+  constexpr std::size_t kAllBuffers = std::size_t{64} << 20U;
+  constexpr std::size_t kLeastBuffer = std::size_t{4} << 20U;
+  context_.buffer_bytes = std::clamp(kAllBuffers / threads, kLeastBuffer, context_.buffer_bytes);
   if (!options_.target.empty()) {
     RAD_TRY(late_writer_, TreeWriter::open(options_.target, options_.tablespaces));
   }
@@ -118,16 +122,17 @@ void Reading::work() {
 }
 
 void Reading::read_one(std::size_t number) {
-  std::optional<TreeWriter> writer;
+  std::unique_ptr<FileOutput> output;
   if (!options_.target.empty()) {
-    Result<TreeWriter> opened = TreeWriter::open(options_.target, options_.tablespaces);
+    Result<std::unique_ptr<FileOutput>> opened =
+        FileOutput::open(options_.target, options_.tablespaces);
     if (!opened) {
       errors_[number] = std::move(opened).error();
       return;
     }
-    writer.emplace(*std::move(opened));
+    output = *std::move(opened);
   }
-  PartitionReader reader(static_cast<std::uint32_t>(number), ledger_, writer ? &*writer : nullptr,
+  PartitionReader reader(static_cast<std::uint32_t>(number), ledger_, output.get(),
                          options_.max_member_bytes,
                          [this, number](std::uint64_t stored) { report(number, stored); });
   const Status status =

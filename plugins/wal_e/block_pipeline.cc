@@ -7,9 +7,8 @@
 namespace rad::wal_e {
 namespace {
 
-constexpr std::size_t kMaxBytes = 16U << 20U;
 constexpr std::size_t kSlots = 12;
-constexpr std::size_t kBatchBytes = 1U << 20U;
+constexpr std::size_t kBatchBytes = 2U << 20U;
 // Each has a buffer of its own: blocks of a few bytes must not make thousands.
 constexpr std::size_t kBatchBlocks = 16;
 
@@ -21,7 +20,8 @@ Error out_of_memory() {
 
 }  // namespace
 
-BlockPipeline::BlockPipeline(LzopReader& reader, unsigned helpers) : reader_(reader) {
+BlockPipeline::BlockPipeline(LzopReader& reader, unsigned helpers, std::size_t max_bytes)
+    : reader_(reader), max_bytes_(max_bytes) {
   for (std::size_t at = 0; at < kSlots; ++at) {
     slots_.push_back(std::make_unique<Slot>());
     free_.push_back(slots_.back().get());
@@ -52,7 +52,7 @@ void BlockPipeline::stop_helpers() {
 }
 
 bool BlockPipeline::room() const {
-  return !free_.empty() && (bytes_in_use_ < kMaxBytes || order_.empty());
+  return !free_.empty() && (bytes_in_use_ < max_bytes_ || order_.empty());
 }
 
 /// With read_mutex_ held. \return nullptr if there is no room and no use in waiting for it.

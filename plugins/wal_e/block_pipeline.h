@@ -1,6 +1,6 @@
 // Decodes the blocks of one lzop stream on several threads and hands them out in their order.
 //
-// Blocks travel in batches of about 1 MiB. Whoever has time reads one batch under a lock and
+// Blocks travel in batches of about 2 MiB. Whoever has time reads one batch under a lock and
 // decodes it outside: helpers, and the consumer itself instead of waiting, so that most of what it
 // is about to look at is in its own cache. Batches that are read, decoded or held bound the memory:
 // about 16 MiB, or two blocks if these are larger.
@@ -29,6 +29,8 @@ class BlockPipeline {
   struct Slot;
 
  public:
+  static constexpr std::size_t kMaxBytes = std::size_t{16} << 20U;
+
   /// Keeps one piece of content valid. Movable; may be let go on any thread.
   class Hold {
    public:
@@ -53,7 +55,8 @@ class BlockPipeline {
 
   /// \param reader   borrowed; not used any more once next() has returned an end or error.
   /// \param helpers  threads besides the consumer's.
-  BlockPipeline(LzopReader& reader, unsigned helpers);
+  /// \param max_bytes  of blocks, compressed and decoded, that may be under way.
+  BlockPipeline(LzopReader& reader, unsigned helpers, std::size_t max_bytes = kMaxBytes);
   ~BlockPipeline();
   BlockPipeline(const BlockPipeline&) = delete;
   BlockPipeline& operator=(const BlockPipeline&) = delete;
@@ -88,6 +91,7 @@ class BlockPipeline {
   void stop_helpers();
 
   LzopReader& reader_;
+  const std::size_t max_bytes_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::mutex read_mutex_;  ///< held while somebody reads; taken before mutex_
   std::mutex mutex_;

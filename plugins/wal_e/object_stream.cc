@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 
 #include "agent/base/child_process.h"
-#include "plugins/wal_e/block_pipeline.h"
 #include "plugins/wal_e/byte_source.h"
 #include "plugins/wal_e/gpg_decrypt.h"
 #include "plugins/wal_e/lzop_frame.h"
@@ -122,7 +121,7 @@ Status ObjectReader::Impl::begin() {
   }
   source.emplace(content_fd, stop, context.patience);
   reader.emplace(*source);
-  blocks.emplace(*reader, context.decoders <= 1 ? 0 : context.decoders - 1);
+  blocks.emplace(*reader, context.decoders <= 1 ? 0 : context.decoders - 1, context.buffer_bytes);
   return {};
 }
 
@@ -251,6 +250,10 @@ Result<std::unique_ptr<ObjectReader>> ObjectReader::open(Storage& storage, const
 
 Result<std::span<const std::byte>> ObjectReader::next() {
   return impl_->next();
+}
+
+BlockPipeline::Hold ObjectReader::hold() {
+  return impl_->blocks ? impl_->blocks->hold() : BlockPipeline::Hold();
 }
 
 Error ObjectReader::first_cause(Error found) {

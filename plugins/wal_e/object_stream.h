@@ -19,6 +19,7 @@
 
 #include "agent/base/error.h"
 #include "plugins/object_store/storage.h"
+#include "plugins/wal_e/block_pipeline.h"
 
 namespace rad::wal_e {
 
@@ -27,6 +28,8 @@ struct DecodeContext {
   std::filesystem::path gnupg_home;  ///< private, short, writable keyring of this run; "": no key
   std::filesystem::path gpg = "gpg";
   unsigned decoders = 1;  ///< threads that decompress blocks of one object; 1: the caller's own
+  /// Of one object's blocks, compressed and decoded, that may be in memory.
+  std::size_t buffer_bytes = BlockPipeline::kMaxBytes;
   /// Longest wait for the next byte from gpg or the storage: a gpg-agent that does not answer is
   /// key_unavailable, a storage that does not is `timeout`.
   std::chrono::milliseconds patience = std::chrono::minutes(2);
@@ -65,6 +68,10 @@ class ObjectReader {
   /// The next piece of content, page-aligned, valid until the next call. Empty: the object has been
   /// read to its proved end and info() is complete.
   Result<std::span<const std::byte>> next();
+
+  /// What next() has returned last stays valid as long as this lives, which must end before this
+  /// object's does.
+  BlockPipeline::Hold hold();
 
   /// For a fault that the caller found in the content: reads the ciphertext to its end, so that
   /// damage there is named as the first cause. \return that, else `found` with the object's name.

@@ -22,12 +22,12 @@ bool is_text(std::string_view path) {
 
 }  // namespace
 
-PartitionReader::PartitionReader(std::uint32_t number, MemberLedger& ledger, TreeWriter* writer,
+PartitionReader::PartitionReader(std::uint32_t number, MemberLedger& ledger, FileOutput* output,
                                  std::uint64_t max_member_bytes,
                                  std::function<void(std::uint64_t)> on_stored)
     : number_(number),
       ledger_(ledger),
-      writer_(writer),
+      output_(output),
       max_member_bytes_(max_member_bytes),
       on_stored_(std::move(on_stored)) {}
 
@@ -35,11 +35,13 @@ Status PartitionReader::read(object_store::Storage& storage, const object_store:
                              const DecodeContext& context, PartitionContent& content) {
   content.shape.object = object.key;
   RAD_TRY(const std::unique_ptr<ObjectReader> reader, ObjectReader::open(storage, object, context));
+  reader_ = reader.get();
   bool stream_failed = false;
   std::uint64_t since_report = 0;
   TarStream tar([&]() -> Result<std::span<const std::byte>> {
     Result<std::span<const std::byte>> piece = reader->next();
     stream_failed = !piece;
+    last_piece_ = piece ? *piece : std::span<const std::byte>();
     since_report += piece ? piece->size() : 0;
     if (since_report >= kReportEvery && on_stored_) {
       since_report = 0;
@@ -48,6 +50,11 @@ Status PartitionReader::read(object_store::Storage& storage, const object_store:
     return piece;
   });
   Status result = read_members(tar, content);
+  // Also after an error: the writers have what the reader owns.
+  if (output_ != nullptr) {
+    Status written = output_->finish();
+    if (result) result = std::move(written);
+  }
   content.decoded = reader->info();
   if (!result && !stream_failed && info(result.error().reason).blame == Blame::backup) {
     return reader->first_cause(std::move(result).error());
@@ -83,12 +90,12 @@ Status PartitionReader::take_member(TarStream& tar, const TarMember& member,
       ++content.links_not_listed;
     }
   }
-  const bool unpack = first && writer_ != nullptr;
+  const bool unpack = first && output_ != nullptr;
   switch (decision.action) {
     case MemberAction::write_file:
-      return take_file(tar, decision.path, unpack, content);
+      return take_file(tar, decision.path, member.size, unpack, content);
     case MemberAction::make_directory:
-      return unpack ? writer_->make_directory(decision.path) : Status{};
+      return unpack ? output_->make_directory(decision.path) : Status{};
     case MemberAction::link_file:
       if (first) content.hard_links.push_back({number_, decision.path, decision.link_target});
       return {};
@@ -99,17 +106,14 @@ Status PartitionReader::take_member(TarStream& tar, const TarMember& member,
   return {};
 }
 
-Status PartitionReader::take_file(TarStream& tar, const std::string& path, bool unpack,
-                                  PartitionContent& content) {
+Status PartitionReader::take_file(TarStream& tar, const std::string& path, std::uint64_t size,
+                                  bool unpack, PartitionContent& content) {
   const std::optional<RelationFile> relation = parse_relation_file(path);
   std::optional<PageScanner> pages;
   if (relation) pages.emplace(relation->first_page());
   std::string* text = nullptr;
   if (is_text(path)) text = &content.texts.emplace_back(path, std::string()).second;
-  UniqueFd file;
-  if (unpack) {
-    RAD_TRY(file, writer_->create_file(path));
-  }
+  if (unpack) output_->begin(path, size);
   for (;;) {
     RAD_TRY(const std::span<const std::byte> piece, tar.data());
     if (piece.empty()) break;
@@ -118,16 +122,25 @@ Status PartitionReader::take_file(TarStream& tar, const std::string& path, bool 
       const std::size_t room = kMaxText - std::min(kMaxText, text->size());
       text->append(reinterpret_cast<const char*>(piece.data()), std::min(room, piece.size()));
     }
-    if (file) {
-      RAD_CHECK(writer_->write(file, piece, path));
-      content.written_bytes += piece.size();
-    }
+    if (unpack) RAD_CHECK(write(piece, content));
   }
+  if (unpack) RAD_CHECK(output_->end());
   if (pages) {
     pages->finish();
     keep_pages(*relation, path, *pages, content);
   }
   return {};
+}
+
+Status PartitionReader::write(std::span<const std::byte> piece, PartitionContent& content) {
+  content.written_bytes += piece.size();
+  // libarchive copies what lies on both sides of a piece's end, into memory that it uses again.
+  const bool in_place =
+      std::less_equal<>()(last_piece_.data(), piece.data()) &&
+      std::less_equal<>()(piece.data() + piece.size(), last_piece_.data() + last_piece_.size());
+  std::optional<BlockPipeline::Hold> hold;
+  if (in_place) hold = reader_->hold();
+  return output_->append(piece, std::move(hold));
 }
 
 void PartitionReader::keep_pages(const RelationFile& file, const std::string& path,

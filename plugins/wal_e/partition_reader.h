@@ -10,11 +10,11 @@
 
 #include "agent/base/error.h"
 #include "plugins/wal_e/base_backup_reader.h"
+#include "plugins/wal_e/file_output.h"
 #include "plugins/wal_e/member_ledger.h"
 #include "plugins/wal_e/object_stream.h"
 #include "plugins/wal_e/page_checksum.h"
 #include "plugins/wal_e/tar_stream.h"
-#include "plugins/wal_e/tree_writer.h"
 
 namespace rad::wal_e {
 
@@ -48,9 +48,9 @@ struct PartitionContent {
 /// Reads one partition. `content` is filled as far as reading came, also when there is an error.
 class PartitionReader {
  public:
-  /// \param writer  borrowed; nullptr: nothing is written.
+  /// \param output  borrowed; nullptr: nothing is written.
   /// \param on_stored  told the partition's stored bytes so far, every few MiB.
-  PartitionReader(std::uint32_t number, MemberLedger& ledger, TreeWriter* writer,
+  PartitionReader(std::uint32_t number, MemberLedger& ledger, FileOutput* output,
                   std::uint64_t max_member_bytes, std::function<void(std::uint64_t)> on_stored);
 
   Status read(object_store::Storage& storage, const object_store::ObjectInfo& object,
@@ -58,16 +58,20 @@ class PartitionReader {
 
  private:
   Status read_members(TarStream& tar, PartitionContent& content);
+  Status write(std::span<const std::byte> piece, PartitionContent& content);
   Status take_member(TarStream& tar, const TarMember& member, PartitionContent& content);
-  Status take_file(TarStream& tar, const std::string& path, bool unpack, PartitionContent& content);
+  Status take_file(TarStream& tar, const std::string& path, std::uint64_t size, bool unpack,
+                   PartitionContent& content);
   void keep_pages(const RelationFile& file, const std::string& path, PageScanner& pages,
                   PartitionContent& content) const;
 
   std::uint32_t number_;
   MemberLedger& ledger_;
-  TreeWriter* writer_;
+  FileOutput* output_;
   std::uint64_t max_member_bytes_;
   std::function<void(std::uint64_t)> on_stored_;
+  ObjectReader* reader_ = nullptr;         ///< of the present partition
+  std::span<const std::byte> last_piece_;  ///< that it has given
 };
 
 }  // namespace rad::wal_e

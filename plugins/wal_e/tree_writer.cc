@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/base/files.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
+constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 struct Split {
@@ -138,13 +140,18 @@ Result<int> TreeWriter::directory(const Place& place) {
   return last_directory_.get();
 }
 
-Result<UniqueFd> TreeWriter::create_file(std::string_view path) {
+Result<UniqueFd> TreeWriter::create_file(std::string_view path, std::uint64_t direct_size) {
   RAD_TRY(const Place place, place_of(path));
   const Split parts = split(place.path);
   RAD_TRY(const int parent, directory({place.root, parts.parent}));
-  UniqueFd file(::openat(parent, parts.name.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  UniqueFd file(::openat(parent, parts.name.c_str(), kCreate, kFileMode));
   if (!file) return system_error(errno, "create", path);
+  if (direct_size == 0) return file;
+  // Neither has to work: the first is a flag that some file systems refuse, the second saves the
+  // writers from excluding one another while the file grows.
+  ::fcntl(file.get(), F_SETFL, ::fcntl(file.get(), F_GETFL) | O_DIRECT);
+  const int failed = ::posix_fallocate(file.get(), 0, static_cast<off_t>(direct_size));
+  if (failed == ENOSPC || failed == EDQUOT) return system_error(failed, "make room for", path);
   return file;
 }
 
@@ -183,26 +190,50 @@ Status TreeWriter::copy_file(int from_directory, const std::string& from, int to
                              const std::string& to, std::string_view path) const {
   const UniqueFd source(::openat(from_directory, from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!source) return system_error(errno, "read the first name of", path);
-  const UniqueFd target(::openat(to_directory, to.c_str(),
-                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  const UniqueFd target(::openat(to_directory, to.c_str(), kCreate, kFileMode));
   if (!target) return system_error(errno, "create", path);
   std::vector<std::byte> buffer(std::size_t{256} << 10U);
-  for (;;) {
+  for (std::uint64_t offset = 0;;) {
     const ssize_t got = ::read(source.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error(errno, "read the first name of", path);
     if (got == 0) return {};
-    RAD_CHECK(write(target, std::span(buffer).first(static_cast<std::size_t>(got)), path));
+    const auto size = static_cast<std::size_t>(got);
+    RAD_CHECK(write_at(target, offset, {std::span(buffer).first(size), {}}, path));
+    offset += size;
   }
 }
 
-Status TreeWriter::write(const UniqueFd& file, std::span<const std::byte> bytes,
-                         std::string_view path) const {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error(errno, "write", path);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+void TreeWriter::write_through_cache(const UniqueFd& file) noexcept {
+  ::fcntl(file.get(), F_SETFL, ::fcntl(file.get(), F_GETFL) & ~O_DIRECT);
+}
+
+Status TreeWriter::write_at(const UniqueFd& file, std::uint64_t offset,
+                            std::array<std::span<const std::byte>, 2> parts,
+                            std::string_view path) const {
+  bool through_cache = false;
+  while (!parts[0].empty() || !parts[1].empty()) {
+    std::array<iovec, 2> vectors{};
+    for (std::size_t at = 0; at < parts.size(); ++at) {
+      // writev() does not write to its memory.
+      vectors[at] = {const_cast<std::byte*>(parts[at].data()), parts[at].size()};
+    }
+    const ssize_t result =
+        ::pwritev(file.get(), vectors.data(), vectors.size(), static_cast<off_t>(offset));
+    if (result < 0 && errno == EINTR) continue;
+    // Not asked of the file's flags: another thread may have changed them meanwhile.
+    if (result < 0 && errno == EINVAL && !std::exchange(through_cache, true)) {
+      write_through_cache(file);
+      continue;
+    }
+    if (result < 0) return system_error(errno, "write", path);
+    auto written = static_cast<std::size_t>(result);
+    offset += written;
+    for (std::span<const std::byte>& part : parts) {
+      const std::size_t size = std::min(part.size(), written);
+      part = part.subspan(size);
+      written -= size;
+    }
   }
   return {};
 }

@@ -4,7 +4,9 @@
 // that lies there, or is put there meanwhile, can lead out. Files get 0600, directories 0700.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -28,13 +30,19 @@ class TreeWriter {
 
   /// A new, empty file; directories above it are made. \return metadata_invalid if it exists or its
   /// tablespace is unknown, scratch_full, quota, access_denied, host_unfit.
-  Result<UniqueFd> create_file(std::string_view path);
+  /// \param direct_size  not 0: room for so many bytes is made at once, and it is written past the
+  ///   page cache where the file system can.
+  Result<UniqueFd> create_file(std::string_view path, std::uint64_t direct_size = 0);
   /// No error if it is there already.
   Status make_directory(std::string_view path);
   /// A second name for a file below the target; a copy where a hard link is impossible.
   Status link_file(std::string_view path, std::string_view first_name);
-  /// Writes all of `bytes`. `path` is for messages.
-  Status write(const UniqueFd& file, std::span<const std::byte> bytes, std::string_view path) const;
+  /// Writes all of the parts, one after the other, from `offset` on; through the page cache if they
+  /// do not fit for more. `path` is for messages. Several threads may write to one file.
+  Status write_at(const UniqueFd& file, std::uint64_t offset,
+                  std::array<std::span<const std::byte>, 2> parts, std::string_view path) const;
+  /// From now on.
+  static void write_through_cache(const UniqueFd& file) noexcept;
 
  private:
   struct Place {
