@@ -46,7 +46,7 @@ ObjectNames ObjectNames::without_leading_slash(std::string_view path) {
 
 ObjectNames ObjectNames::with_leading_slash(std::string_view path) {
   std::string root(path);
-  if (root.empty() || root.front() != '/') root.insert(0, "/");
+  if (root.empty() || root.front() != '/') root.insert(root.begin(), '/');
   return ObjectNames(with_trailing_slash(std::move(root)));
 }
 
