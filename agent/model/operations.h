@@ -71,7 +71,7 @@ struct AuditEntry {
   TimePoint at{};
   std::uint32_t uid = 0;
   std::string user;     ///< "" if the uid has no name
-  std::string role;     ///< "none", "viewer", "operator"
+  std::string role;     ///< "none", "viewer", "operator"; "agent" for what it does by itself
   std::string action;   ///< e.g. "run.start"
   std::string subject;  ///< what it was about: a target, a run
   std::string note;     ///< the reason that was given
