@@ -61,6 +61,10 @@ Refusal not_permitted(const std::filesystem::path& socket) {
                               group.empty() ? "rad-viewer' or 'rad-operator" : group)};
 }
 
+int ask_whether_to_give_up(void* question, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return (*static_cast<const std::function<bool()>*>(question))() ? 1 : 0;
+}
+
 std::size_t collect(char* data, std::size_t size, std::size_t count, void* to) {
   auto& body = *static_cast<std::string*>(to);
   if (body.size() + size * count > kLargestAnswer) return 0;
@@ -171,7 +175,18 @@ Answered<bj::object> ControlClient::call(const std::string& path, const std::str
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(body->size()));
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   }
+  if (give_up_) {
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &ask_whether_to_give_up);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &give_up_);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  }
   const CURLcode code = curl_easy_perform(curl);
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return Refusal{.exit_status = kInterrupted,
+                   .reason = "interrupted",
+                   .message = "the agent has not answered yet",
+                   .hint = {}};
+  }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return unreachable(socket_,
                        fmt::format("does not answer within {} s",

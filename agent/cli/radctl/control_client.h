@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,6 +59,8 @@ class ControlClient {
                                     std::chrono::milliseconds at_least = {});
   Answered<boost::json::object> post(const std::string& path, const boost::json::object& body,
                                      std::chrono::milliseconds at_least = {});
+  /// Asked about once a second while an answer is awaited; true ends the wait with kInterrupted.
+  void give_up_when(std::function<bool()> question) { give_up_ = std::move(question); }
   const std::filesystem::path& socket() const noexcept { return socket_; }
 
  private:
@@ -66,6 +69,7 @@ class ControlClient {
                                      std::chrono::milliseconds limit);
   std::filesystem::path socket_;
   std::chrono::milliseconds limit_;
+  std::function<bool()> give_up_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -18,6 +18,11 @@ Interrupts::~Interrupts() {
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
+bool Interrupts::pending() const noexcept {
+  pollfd entry{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
+
 bool Interrupts::take() noexcept {
   signalfd_siginfo info{};
   return ::read(fd_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));

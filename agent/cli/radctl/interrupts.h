@@ -19,8 +19,9 @@ class Interrupts {
 
   int fd() const noexcept {
     return fd_.get();
-  }                      ///< readable when one has come; -1 if there is none
-  bool take() noexcept;  ///< whether one has come; does not block
+  }                               ///< readable when one has come; -1 if there is none
+  bool take() noexcept;           ///< whether one has come; does not block
+  bool pending() const noexcept;  ///< the same, and leaves it there
   /// Whether one came before the time was over.
   bool wait(std::chrono::milliseconds limit) noexcept;
 

@@ -1,8 +1,12 @@
+#include <chrono>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "agent/base/text.h"
 #include "agent/cli/radctl/commands.h"
 #include "agent/cli/radctl/find_run.h"
+#include "agent/cli/radctl/interrupts.h"
 #include "agent/cli/radctl/run_watch.h"
 #include "agent/cli/radctl/words.h"
 
@@ -20,6 +24,28 @@ boost::json::object request(const cli::Parsed& parsed) {
     if (const auto value = parsed.given(option)) body[field] = *value;
   }
   return body;
+}
+
+/// What was sent may have been carried out: its answer, with the run's id, is worth a moment.
+constexpr std::chrono::seconds kAnswerPatience{3};
+
+Answered<boost::json::object> ask_for_run(const Context& context, const cli::Parsed& parsed,
+                                          Interrupts& interrupts) {
+  std::optional<SteadyPoint> since;
+  context.client.give_up_when([&] {
+    if (!interrupts.pending()) return false;
+    if (!since) since = context.clock.steady_now();
+    return context.clock.steady_now() - *since >= kAnswerPatience;
+  });
+  auto answer = context.client.post("/v1/runs", request(parsed));
+  context.client.give_up_when({});
+  if (answer || answer.error().exit_status != kInterrupted) return answer;
+  (void)interrupts.take();
+  Refusal refusal = answer.error();
+  const std::string target = printable(parsed.text("TARGET"));
+  refusal.message += fmt::format("; the test of {} may have begun all the same", target);
+  refusal.hint = fmt::format("radctl run list --target {} shows it", target);
+  return refusal;
 }
 
 std::string left_words(JsonView answer) {
@@ -65,7 +91,9 @@ std::string started_text(JsonView answer, const std::string& target, const Look&
 int run_start(const Context& context, const cli::Parsed& parsed) {
   const std::string target = parsed.text("TARGET");
   RADCTL_TRY(const WatchOptions options, watch_options(parsed));
-  RADCTL_TRY(const auto answer, context.client.post("/v1/runs", request(parsed)));
+  // From here on a run may have begun: nobody leaves without its id.
+  Interrupts interrupts;
+  RADCTL_TRY(const auto answer, ask_for_run(context, parsed, interrupts));
   const JsonView view(answer);
   if (!parsed.has("--wait")) {
     if (context.json) return answer_json(answer);
@@ -76,13 +104,14 @@ int run_start(const Context& context, const cli::Parsed& parsed) {
   plain.style.colour = false;
   cli::write_out(
       stderr, first_line(view, printable(target), plain) + fact("run", view.text("run_id"), plain));
-  return watch_run(context, view.text("run_id"), options);
+  return watch_run(context, view.text("run_id"), options, interrupts);
 }
 
 int run_wait(const Context& context, const cli::Parsed& parsed) {
   RADCTL_TRY(const WatchOptions options, watch_options(parsed));
   RADCTL_TRY(const std::string id, find_run(context, parsed.text("RUN")));
-  return watch_run(context, id, options);
+  Interrupts interrupts;
+  return watch_run(context, id, options, interrupts);
 }
 
 }  // namespace rad::radctl

@@ -13,7 +13,6 @@
 #include "agent/cli/radctl/commands.h"
 #include "agent/cli/radctl/event_stream.h"
 #include "agent/cli/radctl/find_run.h"
-#include "agent/cli/radctl/interrupts.h"
 #include "agent/cli/radctl/json_view.h"
 #include "agent/model/json.h"
 #include "agent/report/progress.h"
@@ -25,10 +24,11 @@ constexpr std::chrono::milliseconds kTurn{1000};
 
 class Watch {
  public:
-  Watch(const Context& context, std::string id, const WatchOptions& options)
+  Watch(const Context& context, std::string id, const WatchOptions& options, Interrupts& interrupts)
       : context_(context),
         id_(std::move(id)),
         options_(options),
+        interrupts_(interrupts),
         progress_(STDERR_FILENO, context.clock),
         began_at_(context.clock.now()),
         heard_at_(context.clock.steady_now()) {}
@@ -257,7 +257,7 @@ class Watch {
   const Context& context_;
   std::string id_;
   const WatchOptions& options_;
-  Interrupts interrupts_;
+  Interrupts& interrupts_;
   ProgressWriter progress_;
   std::unique_ptr<EventStream> stream_;
   std::uint64_t after_ = 0;
@@ -276,8 +276,9 @@ class Watch {
 
 }  // namespace
 
-int watch_run(const Context& context, const std::string& run_id, const WatchOptions& options) {
-  return Watch(context, run_id, options).run();
+int watch_run(const Context& context, const std::string& run_id, const WatchOptions& options,
+              Interrupts& interrupts) {
+  return Watch(context, run_id, options, interrupts).run();
 }
 
 }  // namespace rad::radctl

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/cli/radctl/context.h"
+#include "agent/cli/radctl/interrupts.h"
 
 namespace rad::radctl {
 
@@ -15,6 +16,8 @@ struct WatchOptions {
 
 /// \return the exit status of the run (agent/model/run_report.h); kInterrupted when the watcher was
 ///   told to leave (the run goes on); kUnreachable when the agent did not come back
-int watch_run(const Context& context, const std::string& run_id, const WatchOptions& options = {});
+/// \param interrupts what came before, while the run was asked for, counts
+int watch_run(const Context& context, const std::string& run_id, const WatchOptions& options,
+              Interrupts& interrupts);
 
 }  // namespace rad::radctl

@@ -106,6 +106,65 @@ class Waiting(RadctlTest):
             self.assertEqual(self.agent.asked("POST", f"/v1/runs/{RUN}/cancel"), [])
             self.agent.stop()
 
+    # Before the agent has answered: the run may have begun already.
+
+    def asked_slowly(self):
+        """The answer to the request for a run comes when `answered` is set."""
+        answered = threading.Event()
+        self.addCleanup(answered.set)
+
+        def start(_query, _body):
+            answered.wait(PATIENCE)
+            return 202, answer("start_started")
+        self.agent.answers["POST", "/v1/runs"] = start
+        self.begin(self.progress(report(RUN, "pass")))
+        return answered
+
+    def test_interrupt_before_the_answer(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            answered = self.asked_slowly()
+            process = self.start(*START)
+            self.agent.wait_for_request("POST", "/v1/runs")
+            process.send_signal(number)
+            answered.set()
+            ended = self.finish(process)
+            self.assertEqual(ended.status, 130, ended)
+            self.assertIn(f"run {RUN} goes on without you", ended.stderr)
+            self.agent.stop()
+            self.agent.requests.clear()
+
+    def test_interrupt_before_the_answer_on_a_terminal(self):
+        answered = self.asked_slowly()
+        terminal = self.terminal(*START)
+        self.agent.wait_for_request("POST", "/v1/runs")
+        terminal.type("\x03")
+        terminal.wait_for("^C")
+        answered.set()
+        terminal.wait_for(self.QUESTION)
+        terminal.type("l\n")
+        self.assertEqual(terminal.end(), 130)
+        self.assertIn(f"run {RUN} goes on without you", terminal.seen)
+
+    def test_interrupt_before_the_answer_without_watching(self):
+        answered = self.asked_slowly()
+        process = self.start("run", "start", "customers-db", "--reason", "a test")
+        self.agent.wait_for_request("POST", "/v1/runs")
+        process.send_signal(signal.SIGINT)
+        answered.set()
+        ended = self.finish(process)
+        self.assertEqual(ended.status, -signal.SIGINT, ended)
+        self.assertIn(f"radctl run cancel {RUN}", ended.stdout)
+
+    def test_interrupt_of_a_request_that_is_never_answered(self):
+        self.asked_slowly()
+        process = self.start(*START)
+        self.agent.wait_for_request("POST", "/v1/runs")
+        process.send_signal(signal.SIGINT)
+        ended = self.finish(process)
+        self.assertEqual(ended.status, 130, ended)
+        self.assertIn("the test of customers-db may have begun all the same\n"
+                      "hint: radctl run list --target customers-db", ended.stderr)
+
     def test_interrupt_of_a_log_that_is_followed(self):
         self.agent.answers["GET", f"/v1/runs/{RUN}/log"] = {"lines": [], "next_after": 0,
                                                             "ended": False}
