@@ -36,16 +36,57 @@ std::vector<Diagnostic> ask_plugins(const Config& config, std::vector<Diagnostic
   return check_against_plugins(config, catalog->schemas);
 }
 
+/// What the plugins make of the targets' options, and as warnings what they cannot use.
+std::vector<ExplainedTarget> ask_for_meaning(LoadResult& loaded) {
+  boost::asio::io_context context(1);
+  auto answer = boost::asio::co_spawn(
+      context, explain_targets(context.get_executor(), loaded.config), boost::asio::use_future);
+  context.run();
+  std::vector<ExplainedTarget> all = answer.get();
+  for (const ExplainedTarget& explained : all) {
+    if (!explained.error) continue;
+    const Error& error = *explained.error;
+    Diagnostic diagnostic{
+        {}, fmt::format("target '{}'", explained.target), error.message, error.hint};
+    for (const TargetConfig& target : loaded.config.targets) {
+      if (target.name == explained.target) diagnostic.at = target.at;
+    }
+    // No mistake of the file: it may be checked on another host, or as another user.
+    loaded.warnings.push_back(std::move(diagnostic));
+  }
+  return all;
+}
+
+std::string to_text(const std::vector<ExplainedTarget>& all) {
+  std::string text;
+  for (const ExplainedTarget& explained : all) {
+    for (const std::string& line : explained.lines) {
+      text += fmt::format("{}: {}\n", explained.target, line);
+    }
+  }
+  return text;
+}
+
+boost::json::object to_json(const std::vector<ExplainedTarget>& all) {
+  boost::json::object object;
+  for (const ExplainedTarget& explained : all) {
+    object[explained.target] = boost::json::array(explained.lines.begin(), explained.lines.end());
+  }
+  return object;
+}
+
 }  // namespace
 
 int check_config_command(const CommonOptions& common, bool with_plugins) {
   LoadResult loaded = load_config(common.config);
+  std::vector<ExplainedTarget> explained;
   if (loaded.ok() && with_plugins) {
     const ProgramDirs dirs = default_program_dirs(common.executable);
     AgentOptions& agent = loaded.config.agent;
     if (agent.plugin_dir.empty()) agent.plugin_dir = dirs.plugin_dir;
     if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
     loaded.errors = ask_plugins(loaded.config, loaded.warnings);
+    if (loaded.ok()) explained = ask_for_meaning(loaded);
     const auto unfit = check_against_host(agent);
     loaded.warnings.insert(loaded.warnings.end(), unfit.begin(), unfit.end());
   }
@@ -58,6 +99,7 @@ int check_config_command(const CommonOptions& common, bool with_plugins) {
     answer["warnings"] = to_json(loaded.warnings);
     answer["targets"] = loaded.config.targets.size();
     answer["schedules"] = schedules;
+    answer["understood"] = to_json(explained);
     write_out(stdout, json::pretty(answer));
     return loaded.ok() ? kOk : kUsage;
   }
@@ -72,6 +114,7 @@ int check_config_command(const CommonOptions& common, bool with_plugins) {
                                 common.config.string(), loaded.config.targets.size(), schedules,
                                 loaded.config.reporters.size(),
                                 with_plugins ? ", all options known to their plugins" : ""));
+  write_out(stdout, to_text(explained));
   return kOk;
 }
 

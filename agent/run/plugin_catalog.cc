@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/base/text.h"
 #include "agent/plugin_host/plugin_process.h"
 #include "agent/run/run_plugins.h"
 
@@ -24,7 +25,52 @@ asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor exe
   co_return info;
 }
 
+asio::awaitable<Result<boost::json::object>> explain(asio::any_io_executor executor,
+                                                     PluginCommand command,
+                                                     boost::json::object options) {
+  using namespace std::chrono_literals;
+  RAD_CO_TRY(auto process, PluginProcess::start(executor, std::move(command)));
+  const CallLimits quick{10s, 0s, 1s};
+  boost::json::object params;
+  params["options"] = std::move(options);
+  auto answer = co_await process->call("explain", std::move(params), quick);
+  co_await process->stop(2s);
+  co_return answer;
+}
+
+std::vector<std::string> lines_of(const boost::json::object& answer) {
+  constexpr std::size_t kMaxLines = 100;
+  constexpr std::size_t kMaxLineBytes = 500;
+  std::vector<std::string> lines;
+  const auto* list = answer.if_contains("lines");
+  if (list == nullptr || !list->is_array()) return lines;
+  for (const auto& line : list->get_array()) {
+    if (lines.size() >= kMaxLines) break;
+    if (line.is_string()) lines.push_back(printable(line.get_string(), kMaxLineBytes));
+  }
+  return lines;
+}
+
 }  // namespace
+
+asio::awaitable<std::vector<ExplainedTarget>> explain_targets(asio::any_io_executor executor,
+                                                              const Config& config) {
+  std::vector<ExplainedTarget> all;
+  for (const TargetConfig& target : config.targets) {
+    ExplainedTarget explained;
+    explained.target = target.name;
+    auto command = find_plugin(target.restore.plugin, config.agent);
+    if (!command) continue;  // told already
+    auto answer = co_await explain(executor, *std::move(command), target.restore.options.values);
+    if (answer) {
+      explained.lines = lines_of(*answer);
+    } else if (answer.error().reason != Reason::plugin_protocol) {
+      explained.error = std::move(answer).error();
+    }
+    all.push_back(std::move(explained));
+  }
+  co_return all;
+}
 
 PluginSchema to_schema(const protocol::PluginInfo& info) {
   return {info.name,     info.version, info.roles, info.produces,

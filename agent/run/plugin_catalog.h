@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -26,5 +28,17 @@ PluginSchema to_schema(const protocol::PluginInfo& info);
 /// there is an error, unless there are sockets.
 boost::asio::awaitable<Result<PluginCatalog>> describe_plugins(
     boost::asio::any_io_executor executor, const AgentOptions& options);
+
+/// What the restore plugin of a target has understood of its options, or why it could not.
+struct ExplainedTarget {
+  std::string target;
+  std::vector<std::string> lines;  ///< printable; none of a plugin that cannot tell
+  std::optional<Error> error;
+};
+
+/// Asks the restore plugin of each target, each within 10 s. As the user who runs this, or as the
+/// plugin's own behind a socket.
+boost::asio::awaitable<std::vector<ExplainedTarget>> explain_targets(
+    boost::asio::any_io_executor executor, const Config& config);
 
 }  // namespace rad

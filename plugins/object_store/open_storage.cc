@@ -5,6 +5,7 @@
 #include "plugins/object_store/azure_storage.h"
 #include "plugins/object_store/file_storage.h"
 #include "plugins/object_store/gcs_storage.h"
+#include "plugins/object_store/rclone_storage.h"
 #include "plugins/object_store/s3_storage.h"
 #include "plugins/object_store/swift_storage.h"
 
@@ -29,11 +30,13 @@ Result<OpenedStorage> open_storage(std::string_view url, const Variables& variab
     return open_swift_storage(url, variables, transport);
   } else if (url.starts_with("gs://")) {
     return open_gcs_storage(url, variables, transport);
+  } else if (url.starts_with("rclone://")) {
+    return open_rclone_storage(url, variables, transport);
   } else {
     return fail(Reason::config_invalid,
                 fmt::format("storage '{}' is of a kind that is not known here", url),
                 "understood are file:///path, s3://bucket/prefix, wabs://container/prefix, "
-                "swift://container/prefix and gs://bucket/prefix");
+                "swift://container/prefix, gs://bucket/prefix and rclone://remote/path");
   }
   opened.summary.url = opened.storage->describe();
   return opened;

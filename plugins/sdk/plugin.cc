@@ -58,6 +58,9 @@ Result<protocol::PreflightResult> Plugin::preflight(Context& /*context*/) {
   result.isolation = isolation_in_force();
   return result;
 }
+Result<std::vector<std::string>> Plugin::explain(const boost::json::object& /*options*/) {
+  return not_offered("explain");
+}
 Result<protocol::ReadResult> Plugin::inspect(Context& /*context*/) {
   return not_offered("inspect");
 }

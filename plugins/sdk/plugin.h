@@ -13,6 +13,9 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "agent/base/error.h"
 #include "plugins/protocol/messages.h"
@@ -40,6 +43,10 @@ class Plugin {
  public:
   virtual ~Plugin() = default;
   virtual protocol::PluginInfo describe() const = 0;
+  /// What these options (already checked) would mean, one sentence a line, without a secret: for
+  /// check-config. Comes without a run; makes nothing and asks nobody, but may read files that the
+  /// options name. The default answers that the plugin cannot tell.
+  virtual Result<std::vector<std::string>> explain(const boost::json::object& options);
   /// Takes options (already checked against describe() for unknown keys, types and required ones)
   /// and gives up root. Called once, with a run id.
   virtual Status initialize(const protocol::InitializeParams& params, Context& context) = 0;

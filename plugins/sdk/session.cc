@@ -28,13 +28,13 @@ struct Method {
   bool cancellable;
 };
 constexpr std::array kMethods{
-    Method{"initialize", std::nullopt, true}, Method{"preflight", std::nullopt, true},
-    Method{"inspect", Role::restore, true},   Method{"verify", Role::restore, true},
-    Method{"restore", Role::restore, true},   Method{"start", Role::instance, true},
-    Method{"backups", Role::restore, true},   Method{"hold", Role::instance, true},
-    Method{"check", Role::check, true},       Method{"diagnose", std::nullopt, true},
-    Method{"cleanup", std::nullopt, false},   Method{"gc", std::nullopt, false},
-    Method{"shutdown", std::nullopt, false},
+    Method{"initialize", std::nullopt, true}, Method{"explain", std::nullopt, true},
+    Method{"preflight", std::nullopt, true},  Method{"inspect", Role::restore, true},
+    Method{"verify", Role::restore, true},    Method{"restore", Role::restore, true},
+    Method{"start", Role::instance, true},    Method{"backups", Role::restore, true},
+    Method{"hold", Role::instance, true},     Method{"check", Role::check, true},
+    Method{"diagnose", std::nullopt, true},   Method{"cleanup", std::nullopt, false},
+    Method{"gc", std::nullopt, false},        Method{"shutdown", std::nullopt, false},
 };
 
 const Method* find_method(std::string_view name) {
@@ -195,6 +195,7 @@ Result<bj::object> Session::dispatch(const protocol::Request& request) {
   }
   if (name == "shutdown") return bj::object();
   if (name == "initialize") return initialize(request.params);
+  if (name == "explain") return explain(request.params);
   if (name == "cleanup" && !params_) return protocol::to_json(protocol::CleanupResult());
   if (name == "cleanup") return cleanup();
   if (!ready_) {
@@ -255,6 +256,18 @@ Result<bj::object> Session::initialize(const bj::object& object) {
   RAD_CHECK(plugin_.initialize(*params_, *this));
   ready_ = true;
   return protocol::to_json(info_);
+}
+
+Result<bj::object> Session::explain(const bj::object& object) {
+  const bj::value* options = object.if_contains("options");
+  if (options == nullptr || !options->is_object()) {
+    error_code_ = protocol::kInvalidParams;
+    return fail(Reason::plugin_protocol, "field 'options' is not an object");
+  }
+  RAD_CHECK(
+      check_options(options->get_object(), info_.options, fmt::format("plugin '{}'", info_.name)));
+  RAD_TRY(const auto lines, plugin_.explain(options->get_object()));
+  return bj::object{{"lines", bj::array(lines.begin(), lines.end())}};
 }
 
 Result<bj::object> Session::check(const bj::object& object) {

@@ -54,6 +54,7 @@ class Session final : public Context {
   protocol::Response answer(const Queued& item);
   Result<boost::json::object> call(const protocol::Request& request);
   Result<boost::json::object> dispatch(const protocol::Request& request);
+  Result<boost::json::object> explain(const boost::json::object& object);
   Result<boost::json::object> initialize(const boost::json::object& params);
   Result<boost::json::object> check(const boost::json::object& params);
   Result<boost::json::object> cleanup();

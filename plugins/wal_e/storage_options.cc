@@ -69,6 +69,17 @@ Result<object_store::TransportOptions> understand_storage_options(
   return result;
 }
 
+std::vector<std::string> describe_storage(const object_store::StorageSummary& summary,
+                                          const std::filesystem::path& gpg_home) {
+  std::vector<std::string> lines{fmt::format("storage: {} ({})", summary.url, summary.kind)};
+  if (!summary.endpoint.empty()) lines.push_back("endpoint: " + summary.endpoint);
+  if (!summary.credentials.empty()) lines.push_back("credentials: " + summary.credentials);
+  for (const std::string& note : summary.notes) lines.push_back("note: " + note);
+  lines.push_back(gpg_home.empty() ? "keyring: none, so nothing encrypted can be read"
+                                   : "keyring: " + gpg_home.string());
+  return lines;
+}
+
 std::chrono::milliseconds patience_with(const object_store::TransportOptions& options) {
   constexpr std::chrono::milliseconds kLeast = std::chrono::minutes(2);
   return std::max(kLeast, options.timeout + 2 * options.stall + std::chrono::seconds(30));

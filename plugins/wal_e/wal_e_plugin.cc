@@ -54,6 +54,14 @@ protocol::PluginInfo WalEPlugin::describe() const {
   return info;
 }
 
+Result<std::vector<std::string>> WalEPlugin::explain(const boost::json::object& options) {
+  RAD_TRY(const WalEOptions understood, understand_options(options));
+  RAD_TRY(const auto opened,
+          object_store::open_storage(understood.storage_url, understood.variables,
+                                     understood.transport));
+  return describe_storage(opened.summary, understood.gpg_home);
+}
+
 Status WalEPlugin::initialize(const protocol::InitializeParams& params, sdk::Context&) {
   params_ = params;
   evidence_.depth = params.depth;

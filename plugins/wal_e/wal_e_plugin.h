@@ -25,6 +25,7 @@ class WalEPlugin final : public sdk::Plugin {
   WalEPlugin& operator=(const WalEPlugin&) = delete;
 
   protocol::PluginInfo describe() const override;
+  Result<std::vector<std::string>> explain(const boost::json::object& options) override;
   Status initialize(const protocol::InitializeParams& params, sdk::Context& context) override;
   Result<protocol::PreflightResult> preflight(sdk::Context& context) override;
   Result<protocol::ReadResult> inspect(sdk::Context& context) override;
