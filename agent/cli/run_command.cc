@@ -137,9 +137,10 @@ class ForegroundRun {
     RAD_CO_CHECK(prepare_state(config_.agent));
     RAD_CO_TRY(Store store, Store::open(config_.agent.state_dir / "rad.db"));
     const auto reporters = make_reporters(config_, store);
-    for (const std::string& problem : sweep(config_.agent, store, clock_, reporters).problems) {
-      log::warning(problem);
-    }
+    Sweep sweep(config_.agent, store, clock_, reporters);
+    sweep.look();
+    const SweepResult swept = co_await sweep.work();
+    for (const std::string& problem : swept.problems) log::warning(problem);
     const RunServices services{
         context_.get_executor(), config_.agent, catalog_.schemas, store, clock_, reporters};
     RAD_CO_TRY(const RunReport report, co_await run_when_free(services));

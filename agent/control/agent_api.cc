@@ -122,18 +122,11 @@ asio::awaitable<ApiResult> list_plugins(ApiCall& call) {
 
 asio::awaitable<ApiResult> reload(ApiCall& call) {
   RAD_CO_CHECK(no_input(call));
-  ApiState& state = call.state;
-  if (state.reloading) {
-    co_return fail(Reason::target_busy, "the configuration is being read already",
-                   "ask again in a moment");
-  }
-  state.reloading = true;
   const Caller caller = call.caller;
   const Status loaded = co_await call.daemon.reload();
-  state.reloading = false;
   call.daemon.audit(caller, "reload", "", loaded ? "" : printable(loaded.error().message, 500),
                     true);
-  RAD_CO_CHECK(loaded);
+  if (!loaded) co_return error_answer_with_detail(loaded.error());
   const auto generation = call.daemon.generation();
   co_return json_answer({{"targets", generation->config.targets.size()},
                          {"schedules", count_schedules(generation->config)}});

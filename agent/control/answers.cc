@@ -6,8 +6,15 @@
 namespace rad {
 namespace {
 
-/// Long enough for every mistake of a configuration, as a reload lists them.
 constexpr std::size_t kLongestMessage = 16'000;
+/// Long enough for every mistake of a configuration, as a reload lists them.
+constexpr std::size_t kLongestDetail = 1'000'000;
+
+boost::json::object describe(const Error& error) {
+  return {{"reason", to_string(error.reason)},
+          {"message", json::safe_string(error.message, kLongestMessage)},
+          {"hint", json::safe_string(error.hint)}};
+}
 
 unsigned status_of(Reason reason) {
   switch (reason) {
@@ -35,11 +42,13 @@ HttpResponse json_answer(const boost::json::object& body, unsigned status) {
 }
 
 HttpResponse error_answer(unsigned status, const Error& error) {
-  return json_answer({{"error",
-                       {{"reason", to_string(error.reason)},
-                        {"message", json::safe_string(error.message, kLongestMessage)},
-                        {"hint", json::safe_string(error.hint)}}}},
-                     status);
+  return json_answer({{"error", describe(error)}}, status);
+}
+
+HttpResponse error_answer_with_detail(const Error& error) {
+  boost::json::object body = describe(error);
+  if (!error.detail.empty()) body["detail"] = json::safe_string(error.detail, kLongestDetail);
+  return json_answer({{"error", std::move(body)}}, status_of(error.reason));
 }
 
 HttpResponse error_answer(const Error& error) {

@@ -21,7 +21,6 @@ namespace rad {
 /// What the operations remember between calls.
 struct ApiState {
   int listing_backups = 0;  ///< plugins that are being asked now
-  bool reloading = false;
 };
 
 /// One call of one operation by somebody who may make it.
@@ -43,6 +42,8 @@ HttpResponse json_answer(const boost::json::object& body, unsigned status = 200)
 /// {"error": {"reason", "message", "hint"}}; the status follows from the reason.
 HttpResponse error_answer(const Error& error);
 HttpResponse error_answer(unsigned status, const Error& error);
+/// With "detail" besides, for what the agent itself has written there: many lines.
+HttpResponse error_answer_with_detail(const Error& error);
 /// 404.
 HttpResponse not_found(std::string message, std::string hint = {});
 

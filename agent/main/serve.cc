@@ -161,12 +161,15 @@ class Service {
     asio::co_spawn(context_, feed_watchdog(), asio::detached);
     log::info(fmt::format("serving {} targets{}", targets,
                           server_ ? fmt::format(", metrics on port {}", server_->port()) : ""));
-    bool ready = false;
-    daemon.on_tick([this, ready](const StatusView& view) mutable {
+    daemon.on_reload([this](bool begins) {
+      // Before that, the end of a start is what is waited for.
+      if (ready_) notify(begins ? "RELOADING=1\n" + monotonic_usec() : "READY=1");
+    });
+    daemon.on_tick([this](const StatusView& view) {
       ticked_at_ = clock_.steady_now();
       std::string state = "STATUS=" + status_text(view);
-      if (!ready) state = "READY=1\n" + state;
-      ready = true;
+      if (!ready_ && view.ready) state = "READY=1\n" + state;
+      ready_ = ready_ || view.ready;
       if (state != told_) notify(state);
       told_ = std::move(state);
     });
@@ -208,9 +211,8 @@ class Service {
       const auto [ec, signal] = co_await signals_.async_wait(kToken);
       if (ec) co_return;
       if (signal == SIGHUP) {
-        notify("RELOADING=1\n" + monotonic_usec());
-        (void)co_await daemon.reload();
-        notify("READY=1");
+        // Beside this: a signal to stop is not kept waiting by slow plugins.
+        asio::co_spawn(context_, daemon.reload(), [](std::exception_ptr, const Status&) {});
         continue;
       }
       log::info(fmt::format("stopping on signal {}", signal));
@@ -239,6 +241,7 @@ class Service {
   asio::steady_timer watchdog_;
   SteadyPoint ticked_at_ = clock_.steady_now();
   std::string told_;
+  bool ready_ = false;
   std::unique_ptr<HttpServer> server_;
   int exit_ = cli::kInconclusive;
 };

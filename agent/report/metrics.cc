@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <tuple>
+#include <unordered_set>
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -71,6 +72,8 @@ class Exposition {
     for (const auto& missed : input.missed) {
       missed_[{missed.target, missed.schedule}] += missed.count;
     }
+    for (const auto& bytes : input.counters.bytes) bytes_[bytes.target] = &bytes;
+    for (const auto& issue : input.open_issues) open_.emplace(issue.target, issue.depth);
     for (const auto& errors : input.counters.report_errors) {
       report_errors_[errors.reporter] += errors.count;
     }
@@ -192,11 +195,11 @@ class Exposition {
     const auto cleanup = newest(name, [](const RunReport& r) { return std::optional(r.cleanup); });
     add(Metric::cleanup_failed, cleanup == CleanupResult::failed ? 1 : 0, {name});
 
-    const auto bytes = std::find_if(input_.counters.bytes.begin(), input_.counters.bytes.end(),
-                                    [&](const auto& b) { return b.target == name; });
-    const bool counted = bytes != input_.counters.bytes.end();
-    add(Metric::bytes_read_total, counted ? static_cast<double>(bytes->read) : 0, {name});
-    add(Metric::bytes_restored_total, counted ? static_cast<double>(bytes->restored) : 0, {name});
+    const auto bytes = bytes_.find(name);
+    const bool counted = bytes != bytes_.end();
+    add(Metric::bytes_read_total, counted ? static_cast<double>(bytes->second->read) : 0, {name});
+    add(Metric::bytes_restored_total, counted ? static_cast<double>(bytes->second->restored) : 0,
+        {name});
     for (const auto& reason : all_reasons()) {
       if (reason.blame == Blame::cancelled) continue;
       const auto count = failures_.find({name, reason.reason});
@@ -204,10 +207,7 @@ class Exposition {
           {name, reason.name});
     }
     for (const Depth depth : kDepths) {
-      const bool open = std::any_of(
-          input_.open_issues.begin(), input_.open_issues.end(),
-          [&](const auto& issue) { return issue.target == name && issue.depth == depth; });
-      add(Metric::issue_open, open ? 1 : 0, {name, to_string(depth)});
+      add(Metric::issue_open, open_.contains({name, depth}) ? 1 : 0, {name, to_string(depth)});
     }
   }
 
@@ -242,12 +242,14 @@ class Exposition {
 
   const MetricsInput& input_;
   std::vector<MetricFamily> families_;
-  std::set<std::string> added_;
+  std::unordered_set<std::string> added_;
   std::map<ScheduleKey, const LatestRun*> latest_;
   std::map<std::string, std::vector<const RunReport*>> by_target_;
   std::map<std::tuple<std::string, std::string, Depth, Verdict>, std::uint64_t> runs_;
   std::map<std::pair<std::string, Reason>, std::uint64_t> failures_;
   std::map<std::string, std::uint64_t> report_errors_;
+  std::map<std::string, const ByteCount*> bytes_;
+  std::set<std::pair<std::string, Depth>> open_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> missed_;
 };
 

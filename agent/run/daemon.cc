@@ -11,7 +11,6 @@
 #include "agent/report/metrics.h"
 #include "agent/run/daemon_impl.h"
 #include "agent/run/forgotten_logs.h"
-#include "agent/run/sweep.h"
 
 namespace rad {
 namespace asio = boost::asio;
@@ -27,6 +26,9 @@ constexpr SteadyPoint::duration kPruneEvery = 1h;
 /// After a part of the work: long runs of writes must not hold up the loop.
 constexpr SteadyPoint::duration kPruneOn = 10s;
 constexpr auto kMeasureEvery = 5min;
+/// What the first sweep finds is in the metrics of a ready daemon; but nobody waits long for a disk
+/// or for a remover that does not answer.
+constexpr auto kReadyPatience = 5s;
 
 }  // namespace
 
@@ -46,6 +48,7 @@ Daemon::Impl::Impl(asio::any_io_executor executor, std::shared_ptr<const Generat
       holds_(store_, clock),
       wake_(executor),
       backups_timer_(executor),
+      reload_over_(executor, asio::steady_timer::time_point::max()),
       started_at_(clock.now()) {
   use(std::move(generation));
 }
@@ -62,22 +65,20 @@ void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
 
 asio::awaitable<void> Daemon::Impl::run() {
   auto self = shared_from_this();
+  began_at_ = clock_.steady_now();
   sweep_now();
   read_store();
   watch_backups();
   std::optional<SteadyPoint> give_up_at;
-  while (!stopping_ || !live_.idle() || watching_) {
+  while (!stopping_ || !live_.idle() || watching_ || sweep_ || measuring_) {
     if (!stopping_) {
       if (keeper_.look()) read_store();
       if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
       if (clock_.steady_now() >= prune_at_) prune();
-      start_due();
+      (void)start_due();
       if (!config().files.empty()) holds_.look(config().agent, config().files.front());
       state_.last_tick = clock_.now();
-      if (clock_.steady_now() - measured_at_ > kMeasureEvery) {
-        state_.leftover_bytes = leftover_bytes(store_, config().agent, clock_.now());
-        measured_at_ = clock_.steady_now();
-      }
+      if (!measured_at_ || clock_.steady_now() - *measured_at_ > kMeasureEvery) measure();
     } else {
       if (!give_up_at) give_up_at = clock_.steady_now() + config().agent.stop_timeout;
       if (clock_.steady_now() >= *give_up_at) {
@@ -98,19 +99,14 @@ asio::awaitable<void> Daemon::Impl::run() {
 void Daemon::Impl::stop() {
   stopping_ = true;
   live_.interrupt_all("the agent was stopped");
+  if (sweep_) sweep_->stop();
+  measuring_off_loop_.give_up();
   wake_.cancel();
   backups_timer_.cancel();
 }
 
-void Daemon::Impl::sweep_now() {
-  const SweepResult result = sweep(config().agent, store_, clock_, context_->reporters);
-  swept_at_ = clock_.steady_now();
-  for (const RunReport& run : result.interrupted) {
-    log::warning(
-        fmt::format("run {} of {} was interrupted and cleaned up after", run.id, run.target));
-  }
-  for (const std::string& path : result.removed) log::info("removed " + path);
-  for (const std::string& problem : result.problems) log::error("sweep: " + problem);
+bool Daemon::Impl::ready() const {
+  return swept_once_ || clock_.steady_now() - began_at_ >= kReadyPatience;
 }
 
 void Daemon::Impl::read_store() {
@@ -118,11 +114,11 @@ void Daemon::Impl::read_store() {
     log::error(known.error().message);
   }
   if (const Status queue = queue_.load(); !queue) log::error(queue.error().message);
-  // A request whose run was begun and interrupted has its answer: the record says so.
+  // A request whose run was begun has its answer: the record says so, or will after the sweep.
   const std::vector<QueuedRequest> waiting = queue_.requests();
   for (const QueuedRequest& request : waiting) {
     const auto begun = store_.load_run(request.id);
-    if (!begun || !*begun || !(*begun)->ended_at) continue;
+    if (!begun || !*begun) continue;
     if (const auto removed = queue_.remove(request.id); !removed) {
       log::error(removed.error().message);
     }
@@ -145,6 +141,24 @@ void Daemon::Impl::prune() {
 
 asio::awaitable<Status> Daemon::Impl::reload() {
   auto self = shared_from_this();
+  // One that goes on may have read the file before it was changed: only a later one will do.
+  const std::uint64_t wanted = reloads_begun_ + 1;
+  while (reloads_ended_ < wanted) {
+    if (reloads_begun_ != reloads_ended_) {
+      co_await reload_over_.async_wait(asio::as_tuple(asio::use_awaitable));
+      continue;
+    }
+    ++reloads_begun_;
+    if (reload_handler_) reload_handler_(true);
+    last_reload_ = co_await reload_once();
+    ++reloads_ended_;
+    if (reload_handler_) reload_handler_(false);
+    reload_over_.cancel();
+  }
+  co_return last_reload_;
+}
+
+asio::awaitable<Status> Daemon::Impl::reload_once() {
   auto loaded = co_await loader_();
   if (!loaded) {
     config_error_ = loaded.error().message;
@@ -166,6 +180,7 @@ Result<std::string> Daemon::Impl::metrics() const {
   state.store_in_trouble = !store_problem().empty();
   state.schedules = scheduler_.views();
   state.coverage = scheduler_.coverage();
+  if (sweep_) state.swept = sweep_->targets();
   RAD_TRY(const MetricsInput input,
           gather_metrics(config(), context_->generation->catalog.schemas, store_, state));
   return render_metrics(input);
@@ -184,6 +199,9 @@ void Daemon::stop() {
 }
 asio::awaitable<Status> Daemon::reload() {
   return impl_->reload();
+}
+void Daemon::on_reload(std::function<void(bool)> handler) {
+  impl_->reload_handler_ = std::move(handler);
 }
 void Daemon::on_tick(std::function<void(const StatusView&)> handler) {
   impl_->tick_handler_ = std::move(handler);

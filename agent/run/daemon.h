@@ -64,8 +64,12 @@ class Daemon {
   void stop();
 
   /// All or nothing: an error changes nothing, and is shown in status() and the metrics until the
-  /// next reload. Running runs keep what they began with.
+  /// next reload. Running runs keep what they began with. One at a time: whoever asks while one
+  /// goes on gets the answer of the next, which all who wait share. \return what is wrong; every
+  /// mistake of the file is in `detail`, as check-config prints it.
   boost::asio::awaitable<Status> reload();
+  /// Called with true when a reload begins and with false when it is over, whoever asked for it.
+  void on_reload(std::function<void(bool begins)> handler);
 
   /// Called at each turn of the loop, at least every 2 s: feeds a watchdog.
   void on_tick(std::function<void(const StatusView&)> handler);

@@ -15,6 +15,7 @@
 #include "agent/run/metrics_source.h"
 #include "agent/run/run_queue.h"
 #include "agent/run/scheduler.h"
+#include "agent/run/sweep.h"
 
 namespace rad {
 
@@ -65,13 +66,16 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   Holds holds_;
   boost::asio::steady_timer wake_;
   boost::asio::steady_timer backups_timer_;
+  boost::asio::steady_timer reload_over_;
   std::function<void(const StatusView&)> tick_handler_;
+  std::function<void(bool)> reload_handler_;
   DaemonState state_;
 
  private:
   void use(std::shared_ptr<const Generation> generation);
-  void start_due();
-  void start(const PlannedStart& planned);
+  /// \return what was started and could not begin, by the id of its run
+  std::map<std::string, Error> start_due();
+  void start(const PlannedStart& planned, std::map<std::string, Error>& not_begun);
   RunRequest request_of(const QueuedRequest& queued) const;
   /// Those that have not begun; ends those that never can.
   std::vector<QueuedRequest> waiting_requests();
@@ -80,7 +84,11 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   Barriers barriers() const;
   void run_ended(const RunRequest& request, const Result<RunReport>& report);
   std::vector<RunningRun> running_runs() const;
+  boost::asio::awaitable<Status> reload_once();
   void sweep_now();
+  void swept(const SweepResult& result);
+  void measure();
+  bool ready() const;
   void read_store();
   void watch_backups();
   boost::asio::awaitable<void> look_for_backups();
@@ -112,18 +120,26 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   std::map<std::string, std::string> backup_errors_;  ///< by target: why it could not be asked
   /// By target: a run beside the daemon, and until when to believe in it.
   std::map<std::string, std::pair<SteadyPoint, std::string>> held_elsewhere_;
-  std::optional<std::pair<std::string, Error>> not_begun_;  ///< the last run that could not begin
   TimePoint started_at_{};
   TimePoint config_loaded_at_{};
   std::string config_error_;
+  std::uint64_t reloads_begun_ = 0;
+  std::uint64_t reloads_ended_ = 0;
+  Status last_reload_{};
   std::string store_error_;
+  std::shared_ptr<const RunContext> sweep_context_;  ///< sweep_ refers to it
+  std::unique_ptr<Sweep> sweep_;                     ///< while it goes on
+  OffLoop measuring_off_loop_;
+  SteadyPoint began_at_{};
   SteadyPoint swept_at_{};
   SteadyPoint prune_at_{};
-  SteadyPoint measured_at_{};
+  std::optional<SteadyPoint> measured_at_;
   bool first_prune_ = true;
   bool runs_were_pruned_ = false;  ///< by the parts of the pruning that goes on
   bool stopping_ = false;
   bool watching_ = false;
+  bool measuring_ = false;
+  bool swept_once_ = false;
 };
 
 }  // namespace rad

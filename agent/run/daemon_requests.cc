@@ -158,10 +158,12 @@ Result<StartAnswer> Daemon::Impl::start_run(const Caller& caller, const StartReq
   queued.requested_at = clock_.now();
   answer.run_id = queued.id;
   RAD_CHECK(queue_.add(std::move(queued)));
-  start_due();
-  if (not_begun_ && not_begun_->first == answer.run_id) {
-    audit(caller, "run.start", request.target, request.note, true, not_begun_->second.message);
-    return not_begun_->second;
+  const std::map<std::string, Error> not_begun = start_due();
+  const auto failed = not_begun.find(answer.run_id);
+  // Tested by another process: it keeps its place in the queue.
+  if (failed != not_begun.end() && failed->second.reason != Reason::target_busy) {
+    audit(caller, "run.start", request.target, request.note, true, failed->second.message);
+    return failed->second;
   }
   if (live_.feed(answer.run_id)) {
     answer.state = StartAnswer::State::started;
@@ -242,6 +244,12 @@ std::vector<RunningRun> Daemon::Impl::running_runs() const {
     one.scratch_to_come = run.scratch_to_come;
     running.push_back(std::move(one));
   }
+  if (sweep_) {
+    for (const auto& [run_id, target] : sweep_->targets()) {
+      running.push_back(
+          {.target = target, .what = fmt::format("the removal of what run {} left", run_id)});
+    }
+  }
   for (const auto& [target, held] : held_elsewhere_) {
     if (held.first > clock_.steady_now()) running.push_back({.id = held.second, .target = target});
   }
@@ -293,8 +301,9 @@ Barriers Daemon::Impl::barriers() const {
   return barriers;
 }
 
-void Daemon::Impl::start_due() {
-  if (stopping_) return;
+std::map<std::string, Error> Daemon::Impl::start_due() {
+  std::map<std::string, Error> not_begun;
+  if (stopping_) return not_begun;
   std::erase_if(held_elsewhere_,
                 [&](const auto& entry) { return entry.second.first <= clock_.steady_now(); });
   const std::vector<QueuedRequest> waiting = waiting_requests();
@@ -304,13 +313,14 @@ void Daemon::Impl::start_due() {
   if (!plan) {
     if (store_error_ != plan.error().message) log::error("scheduler: " + plan.error().message);
     store_error_ = plan.error().message;
-    return;
+    return not_begun;
   }
   store_error_.clear();
-  for (const PlannedStart& planned : *plan) start(planned);
+  for (const PlannedStart& planned : *plan) start(planned, not_begun);
+  return not_begun;
 }
 
-void Daemon::Impl::start(const PlannedStart& planned) {
+void Daemon::Impl::start(const PlannedStart& planned, std::map<std::string, Error>& not_begun) {
   const TargetConfig* target = config().find_target(planned.target);
   if (target == nullptr) return;
   RunRequest request;
@@ -330,7 +340,10 @@ void Daemon::Impl::start(const PlannedStart& planned) {
                           planned.target, planned.schedule));
   }
   request.slot = planned.slot;
-  live_.start(context_, std::move(request), planned.scratch);
+  const std::string id = request.id;
+  if (const Status begun = live_.start(context_, std::move(request), planned.scratch); !begun) {
+    not_begun.emplace(id, begun.error());
+  }
 }
 
 /// Ends a request that cannot begin: whoever asked or follows finds a record that says why.
@@ -378,7 +391,7 @@ void Daemon::Impl::bar(const RunRequest& request, const Error& why) {
 }
 
 void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>& report) {
-  measured_at_ = {};
+  measured_at_.reset();
   const bool held = !report && report.error().reason == Reason::target_busy;
   if (held) {
     // Somebody tests it with `rad-agent run`: look again in a minute. A request keeps its place.
@@ -386,7 +399,6 @@ void Daemon::Impl::run_ended(const RunRequest& request, const Result<RunReport>&
   } else if (!report && request.schedule != "manual") {
     bar(request, report.error());
   } else if (!report) {
-    not_begun_ = {request.id, report.error()};
     refuse(request, report.error());
   } else {
     refused_.erase({request.target.name, request.schedule});

@@ -20,6 +20,7 @@ StatusView Daemon::Impl::status() const {
   view.config_loaded_at = config_loaded_at_;
   view.config_error = config_error_;
   view.store_error = store_problem();
+  view.ready = ready();
   view.targets = config().targets.size();
   view.schedules = scheduler_.views().size();
   if (const auto free = free_bytes(config().agent.scratch_dir)) view.scratch_free = *free;

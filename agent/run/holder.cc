@@ -66,8 +66,8 @@ class Holder::Impl {
   asio::awaitable<void> wait(std::chrono::milliseconds time);
   Status take_endpoint(const Endpoint& endpoint);
   bool follow_store();
-  Status lose(Error why);
-  Status remove_everything();
+  asio::awaitable<Status> lose(Error why);
+  asio::awaitable<Status> remove_everything();
   Result<std::optional<Hold>> row() const;
   void say(const std::string& level, const std::string& text);
 
@@ -140,9 +140,9 @@ asio::awaitable<Status> Holder::Impl::run() {
     Status started = co_await start();
     if (started) started = co_await keep();
     co_await end_plugin();
-    if (!started) co_return lose(std::move(started).error());
+    if (!started) co_return co_await lose(std::move(started).error());
   }
-  co_return remove_everything();
+  co_return co_await remove_everything();
 }
 
 asio::awaitable<Status> Holder::Impl::start() {
@@ -256,36 +256,36 @@ asio::awaitable<void> Holder::Impl::end_plugin() {
   plugin_.process.reset();
 }
 
-Status Holder::Impl::lose(Error why) {
+asio::awaitable<Status> Holder::Impl::lose(Error why) {
   write_hold_failure(options_, run_id_, why.message);
   say("error", "lost: " + why.message);
-  RAD_TRY(std::optional<Hold> hold, row());
-  if (!hold || hold->state != HoldState::held) return remove_everything();
+  RAD_CO_TRY(std::optional<Hold> hold, row());
+  if (!hold || hold->state != HoldState::held) co_return co_await remove_everything();
   hold->state = HoldState::lost;
-  RAD_CHECK(store_.put_hold(*hold));
+  RAD_CO_CHECK(store_.put_hold(*hold));
   // Sockets and keyrings go at once; the data stays for a while.
-  if (workspace_) RAD_CHECK(workspace_->keep(hold->until));
-  return why;
+  if (workspace_) RAD_CO_CHECK(co_await workspace_->keep(hold->until));
+  co_return why;
 }
 
-Status Holder::Impl::remove_everything() {
-  RAD_TRY(std::optional<Hold> hold, row());
+asio::awaitable<Status> Holder::Impl::remove_everything() {
+  RAD_CO_TRY(std::optional<Hold> hold, row());
   if (hold && hold->state == HoldState::held) {
     hold->state = HoldState::releasing;
-    RAD_CHECK(store_.put_hold(*hold));
+    RAD_CO_CHECK(store_.put_hold(*hold));
   }
-  Status removed = remove_ended(options_, store_, run_id_);
+  Status removed = co_await remove_ended(options_, store_, clock_, run_id_);
   if (!removed) {
     write_hold_failure(options_, run_id_, removed.error().message);
     say("error", removed.error().message);
     if (hold) {
       hold->state = HoldState::lost;
-      RAD_CHECK(store_.put_hold(*hold));
+      RAD_CO_CHECK(store_.put_hold(*hold));
     }
-    return removed;
+    co_return removed;
   }
   log::info(fmt::format("hold of run {}: removed", run_id_));
-  return {};
+  co_return Status{};
 }
 
 Holder::Holder(asio::any_io_executor executor, const AgentOptions& options, Store& store,

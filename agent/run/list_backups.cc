@@ -60,7 +60,7 @@ asio::awaitable<Result<std::vector<protocol::ListedBackup>>> list_backups(
     }
     co_await plugin.process->stop(2s);
   }
-  const Status removed = workspace.remove();
+  const Status removed = co_await workspace.remove();
   if (!removed) log::error(removed.error().message);
   if (!listed) co_return listed;
   for (const protocol::ListedBackup& backup : *listed) {

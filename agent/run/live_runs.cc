@@ -82,6 +82,7 @@ struct LiveRuns::Entry {
     return static_cast<std::uint64_t>(static_cast<double>(scratch) * std::min(1.0, share));
   }
   std::uint64_t scratch_to_come() const { return scratch - std::min(scratch, scratch_lying()); }
+  std::optional<Error> failed;  ///< why it could not begin
 
   Entry(std::shared_ptr<const RunContext> its_context, RunRequest its_request,
         asio::any_io_executor executor, Store& store, const Clock& clock, ScratchClaims& claims)
@@ -129,8 +130,8 @@ void LiveRuns::claim(const std::string& run_id, std::uint64_t bytes, bool waits)
   }
 }
 
-void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest request,
-                     std::uint64_t scratch) {
+Status LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest request,
+                       std::uint64_t scratch) {
   auto entry = std::make_shared<Entry>(std::move(context), std::move(request), executor_, store_,
                                        clock_, static_cast<ScratchClaims&>(*this));
   entry->scratch = scratch;
@@ -150,6 +151,9 @@ void LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest reque
     runs_.erase(entry->request.target.name);
     ended_(entry->request, bug);
   });
+  // The first steps of a run are made at once, and those decide whether it begins.
+  if (entry->failed) return *entry->failed;
+  return {};
 }
 
 asio::awaitable<void> LiveRuns::carry_out(std::shared_ptr<Entry> entry) {
@@ -159,6 +163,7 @@ asio::awaitable<void> LiveRuns::carry_out(std::shared_ptr<Entry> entry) {
     log_end(*report);
     entry->feed->end(*report);
   } else {
+    entry->failed = report.error();
     entry->feed->leave();
   }
   runs_.erase(entry->request.target.name);

@@ -33,9 +33,11 @@ class LiveRuns : private ScratchClaims {
 
   LiveRuns(boost::asio::any_io_executor executor, Store& store, const Clock& clock, Ended ended);
 
-  /// Begins a run; its target must be free here. `request.id` must be set.
+  /// Begins a run; its target must be free here. `request.id` must be set. \return why it could not
+  /// begin, as far as that is known at once: target_busy if another process tests the target.
   /// \param scratch  bytes that it is expected to take, until its plugins say more
-  void start(std::shared_ptr<const RunContext> context, RunRequest request, std::uint64_t scratch);
+  Status start(std::shared_ptr<const RunContext> context, RunRequest request,
+               std::uint64_t scratch);
   /// \return whether such a run goes on.
   bool cancel(const std::string& run_id, const std::string& why);
   /// They end as interrupted: schedules try again.

@@ -1,7 +1,12 @@
 #include "agent/run/metrics_source.h"
 
-#include <algorithm>
+#include <functional>
+#include <memory>
 #include <set>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/use_awaitable.hpp>
 
 #include "agent/base/files.h"
 #include "agent/config/plugin_check.h"
@@ -11,12 +16,24 @@
 namespace rad {
 namespace {
 
-const ScheduleView* view_of(const DaemonState& state, const std::string& target,
+using Views = std::map<std::pair<std::string_view, std::string_view>, const ScheduleView*>;
+
+const ScheduleView* view_of(const Views& views, const std::string& target,
                             const std::string& schedule) {
-  for (const ScheduleView& view : state.schedules) {
-    if (view.target == target && view.schedule == schedule) return &view;
+  const auto found = views.find({target, schedule});
+  return found == views.end() ? nullptr : found->second;
+}
+
+/// Targets that a run goes on for, in this process or another.
+std::set<std::string> being_tested(const AgentOptions& options, const DaemonState& state,
+                                   const std::vector<RunReport>& begun) {
+  std::set<std::string> targets;
+  for (const RunReport& run : begun) {
+    if (!state.swept.contains(run.id) && RunLock::alive(options.state_dir, run.id)) {
+      targets.insert(run.target);
+    }
   }
-  return nullptr;
+  return targets;
 }
 
 MetricsSchedule describe(const ScheduleView* view, const std::string& name, Depth depth) {
@@ -27,8 +44,14 @@ MetricsSchedule describe(const ScheduleView* view, const std::string& name, Dept
   return entry;
 }
 
-MetricsTarget describe(const Config& config, const TargetConfig& target,
-                       const PluginSchemas& plugins, const std::vector<RunReport>& unfinished,
+/// What is looked up for each of thousands of targets and schedules.
+struct Known {
+  Views views;
+  std::map<std::string, std::vector<const RotationConfig*>> rotations;  ///< by member
+  std::set<std::string> tested;
+};
+
+MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins, const Known& known,
                        const DaemonState& state) {
   MetricsTarget row;
   row.name = target.name;
@@ -39,37 +62,43 @@ MetricsTarget describe(const Config& config, const TargetConfig& target,
   }
   for (const ScheduleConfig& schedule : target.schedules) {
     row.schedules.push_back(
-        describe(view_of(state, target.name, schedule.name), schedule.name, schedule.depth));
+        describe(view_of(known.views, target.name, schedule.name), schedule.name, schedule.depth));
   }
-  for (const RotationConfig& rotation : config.rotations) {
-    if (std::ranges::find(rotation.members, target.name) == rotation.members.end()) continue;
-    MetricsSchedule entry =
-        describe(view_of(state, rotation.name, rotation.name), rotation.name, rotation.depth);
-    // The turn of one member may come right away or after all others.
-    if (entry.expected_interval) *entry.expected_interval *= rotation.members.size();
-    entry.rotates = true;
-    row.schedules.push_back(std::move(entry));
+  if (const auto turns = known.rotations.find(target.name); turns != known.rotations.end()) {
+    for (const RotationConfig* rotation : turns->second) {
+      MetricsSchedule entry = describe(view_of(known.views, rotation->name, rotation->name),
+                                       rotation->name, rotation->depth);
+      // The turn of one member may come right away or after all others.
+      if (entry.expected_interval) *entry.expected_interval *= rotation->members.size();
+      entry.rotates = true;
+      row.schedules.push_back(std::move(entry));
+    }
   }
   const auto covered = state.coverage.find(target.name);
   if (covered != state.coverage.end()) row.coverage = covered->second;
-  row.run_in_progress =
-      std::any_of(unfinished.begin(), unfinished.end(), [&](const RunReport& run) {
-        return run.target == target.name && RunLock::alive(config.agent.state_dir, run.id);
-      });
+  row.run_in_progress = known.tested.contains(target.name);
   return row;
 }
 
 }  // namespace
 
-std::uint64_t leftover_bytes(Store& store, const AgentOptions& options, TimePoint now) {
-  const auto entries = store.ledger();
-  if (!entries) return 0;
-  std::uint64_t bytes = 0;
-  for (const LedgerEntry& entry : *entries) {
+boost::asio::awaitable<Result<std::uint64_t>> leftover_bytes(OffLoop& off_loop, Store& store,
+                                                             std::filesystem::path state_dir,
+                                                             TimePoint now) {
+  RAD_CO_TRY(const std::vector<LedgerEntry> entries, store.ledger());
+  std::vector<std::filesystem::path> left;
+  for (const LedgerEntry& entry : entries) {
     const bool kept = entry.kind == LedgerKind::kept && entry.keep_until && *entry.keep_until > now;
-    if (!kept && !RunLock::alive(options.state_dir, entry.run_id)) bytes += tree_bytes(entry.path);
+    if (!kept && !RunLock::alive(state_dir, entry.run_id)) left.emplace_back(entry.path);
   }
-  return bytes;
+  if (left.empty()) co_return 0;
+  auto bytes = std::make_shared<std::uint64_t>(0);
+  std::function<Status()> work = [bytes, left = std::move(left)] {
+    for (const std::filesystem::path& path : left) *bytes += tree_bytes(path);
+    return Status{};
+  };
+  RAD_CO_CHECK(co_await off_loop.run(std::move(work)));
+  co_return *bytes;
 }
 
 Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& plugins,
@@ -79,8 +108,16 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   input.scheduler_last_tick = state.last_tick;
   input.config_last_reload_successful = state.config_reload_ok;
   RAD_TRY(const std::vector<RunReport> unfinished, store.unfinished_runs());
+  Known known;
+  known.tested = being_tested(config.agent, state, unfinished);
+  for (const ScheduleView& view : state.schedules) {
+    known.views[{view.target, view.schedule}] = &view;
+  }
+  for (const RotationConfig& rotation : config.rotations) {
+    for (const std::string& member : rotation.members) known.rotations[member].push_back(&rotation);
+  }
   for (const TargetConfig& target : config.targets) {
-    input.targets.push_back(describe(config, target, plugins, unfinished, state));
+    input.targets.push_back(describe(target, plugins, known, state));
   }
   for (const RotationConfig& rotation : config.rotations) input.rotations.push_back(rotation.name);
   for (const ReporterConfig& reporter : config.reporters) {

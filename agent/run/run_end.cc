@@ -116,11 +116,11 @@ asio::awaitable<Status> cleanup_stage(RunState& run) {
     if (keeping) {
       run.report.kept_until = run.services.clock.now() + keep;
       run.report.kept_path = run.workspace->scratch().string();
-      note(run.workspace->keep(*run.report.kept_until));
+      note(co_await run.workspace->keep(*run.report.kept_until));
       if (holding) note(order_hold(run));
     } else {
       // What a plugin could not remove itself is removed here; only what then is left counts.
-      first = run.workspace->remove();
+      first = co_await run.workspace->remove();
     }
   }
   run.plugins.clear();

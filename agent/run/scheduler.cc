@@ -209,7 +209,9 @@ bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed
   }
   for (const QueuedRequest& request : input.requests) seen += " " + request.id;
   seen += " |";
-  for (const RunningRun& run : input.running) seen += " " + run.id;
+  for (const RunningRun& run : input.running) {
+    seen += " " + (run.id.empty() ? run.target : run.id);
+  }
   seen += " |" + input.barriers.restores;
   for (const auto& [key, why] : input.barriers.runs) {
     seen += fmt::format(" {}/{}", key.first, key.second);

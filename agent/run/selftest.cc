@@ -97,7 +97,7 @@ class Selftest::Impl {
                                  const AgentOptions& apart, Store& store);
   void judge(const SampleCase& one, const RunReport& report);
   const char* lacking(const SampleCase& one, const TargetConfig& target) const;
-  void remove_workspace();
+  asio::awaitable<void> remove_workspace();
 
   SelftestServices services_;
   const AgentOptions& options_;
@@ -292,7 +292,7 @@ asio::awaitable<void> Selftest::Impl::preflight() {
   tell_preflight(run, done, depth);
   co_await end_plugins(run.plugins);
   if (run.workspace) {
-    const Status removed = run.workspace->remove();
+    const Status removed = co_await run.workspace->remove();
     if (!removed) failed("cleanup", "preflight", removed.error());
   }
 }
@@ -428,8 +428,8 @@ asio::awaitable<void> Selftest::Impl::try_samples() {
   }
 }
 
-void Selftest::Impl::remove_workspace() {
-  const Status removed = workspace_->remove();
+asio::awaitable<void> Selftest::Impl::remove_workspace() {
+  const Status removed = co_await workspace_->remove();
   if (!removed) failed("cleanup", "", removed.error());
 }
 
@@ -457,7 +457,7 @@ asio::awaitable<void> Selftest::Impl::run() {
   } else {
     not_tried("sample", target_.restore.plugin, why);
   }
-  if (workspace_) remove_workspace();
+  if (workspace_) co_await remove_workspace();
 }
 
 Selftest::Selftest(SelftestServices services, const TargetConfig& target)

@@ -1,33 +1,19 @@
 #include "agent/run/sweep.h"
 
+#include <algorithm>
 #include <set>
 
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "agent/base/files.h"
 #include "agent/run/hold_files.h"
 #include "agent/run/lost_ledger.h"
 #include "agent/run/run_machine.h"
-#include "agent/run/workspace.h"
 
 namespace rad {
-namespace {
+namespace asio = boost::asio;
 
-/// Removes everything of one run. \return the first thing that could not be removed.
-Status remove_all(const AgentOptions& options, Store& store, const std::string& run_id,
-                  std::vector<std::string>& removed) {
-  RAD_TRY(const std::vector<LedgerEntry> entries, store.ledger(run_id));
-  Status first{};
-  for (const LedgerEntry& entry : entries) {
-    Status status = remove_ledger_entry(store, entry, remover_of(options));
-    if (status) {
-      removed.push_back(entry.path);
-    } else if (first) {
-      first = std::move(status);
-    }
-  }
-  return first;
-}
+namespace {
 
 void mark_interrupted(RunReport& report, TimePoint now) {
   const std::string stage(report.stages.empty() ? "queue" : to_string(report.stages.back().stage));
@@ -49,112 +35,175 @@ void set_cleanup(RunReport& report, const Status& cleaned) {
   report.kept_until.reset();
 }
 
-void end_interrupted(RunReport report, const AgentOptions& options, Store& store,
-                     const Clock& clock, const std::vector<std::unique_ptr<Reporter>>& reporters,
-                     SweepResult& result) {
-  const auto proved = store.last_pass(report.target, report.depth);
-  const Status cleaned = remove_all(options, store, report.id, result.removed);
-  if (!cleaned) result.problems.push_back(cleaned.error().message);
-  // A hold that it had ordered already has nothing to hold any more.
-  forget_hold(options, report.id);
-  (void)store.remove_hold(report.id);
-  mark_interrupted(report, clock.now());
-  set_cleanup(report, cleaned);
-  for (const auto& reporter : reporters) {
-    const Status told = reporter->report(report, proved ? *proved : std::optional<TimePoint>{});
-    if (told) continue;
-    result.problems.push_back(
-        fmt::format("reporter '{}': {}", reporter->name(), told.error().message));
-    (void)store.count_report_error(reporter->name());
-  }
-  const Status written = store.end_run(report);
-  if (!written) result.problems.push_back(written.error().message);
-  result.interrupted.push_back(std::move(report));
-}
-
-/// A run that ended and still has something on the host.
-Status clean_ended(const AgentOptions& options, const std::string& run_id, Store& store,
-                   std::vector<std::string>& removed) {
-  Status first = remove_all(options, store, run_id, removed);
-  auto run = store.load_run(run_id);
-  if (run && *run && (*run)->ended_at) {
-    set_cleanup(**run, first);
-    const Status written = store.end_run(**run);
-    if (!written && first) first = written.error();
-  }
-  if (!first) return first;
-  forget_hold(options, run_id);
-  return store.remove_hold(run_id);
-}
-
-/// What a dead holder left beside the data that is still kept: directories for sockets.
-void clean_kept(const AgentOptions& options, const std::string& run_id, Store& store,
-                SweepResult& result) {
-  const auto entries = store.ledger(run_id);
-  if (!entries) return;
-  for (const LedgerEntry& entry : *entries) {
-    if (entry.kind == LedgerKind::kept) continue;
-    const Status status = remove_ledger_entry(store, entry, remover_of(options));
-    if (!status) result.problems.push_back(status.error().message);
-    if (status) result.removed.push_back(entry.path);
-  }
+bool is_kept(const LedgerEntry& entry, TimePoint now) {
+  return entry.kind == LedgerKind::kept && entry.keep_until && *entry.keep_until > now;
 }
 
 }  // namespace
 
-Status remove_ended(const AgentOptions& options, Store& store, const std::string& run_id) {
-  std::vector<std::string> removed;
-  return clean_ended(options, run_id, store, removed);
+Sweep::Sweep(const AgentOptions& options, Store& store, const Clock& clock,
+             const std::vector<std::unique_ptr<Reporter>>& reporters)
+    : options_(options),
+      store_(store),
+      clock_(clock),
+      reporters_(reporters),
+      remover_(remover_of(options)) {}
+
+void Sweep::report_problem(const Error& error) {
+  result_.problems.push_back(error.message);
 }
 
-SweepResult sweep(const AgentOptions& options, Store& store, const Clock& clock,
-                  const std::vector<std::unique_ptr<Reporter>>& reporters) {
-  SweepResult result;
-  std::error_code ec;
-  std::filesystem::create_directories(options.state_dir / "locks", ec);
-  const auto alone = lock_file(options.state_dir / "locks" / "sweep");
+void Sweep::add(const std::string& run_id, const std::string& target) {
+  if (std::ranges::find(runs_, run_id) != runs_.end()) return;
+  runs_.push_back(run_id);
+  if (!target.empty()) targets_[run_id] = target;
+}
+
+void Sweep::look() {
+  auto alone = RunLock::take_sweep(options_.state_dir);
   if (!alone) {
-    if (alone.error().reason != Reason::target_busy) {
-      result.problems.push_back(alone.error().message);
-    }
-    return result;
+    if (alone.error().reason != Reason::target_busy) report_problem(alone.error());
+    return;
   }
-  auto unfinished = store.unfinished_runs();
-  if (!unfinished) {
-    result.problems.push_back(unfinished.error().message);
-    return result;
-  }
-  for (RunReport& report : *unfinished) {
-    if (RunLock::alive(options.state_dir, report.id)) continue;
-    RunLock::forget(options.state_dir, report.id);
-    end_interrupted(std::move(report), options, store, clock, reporters, result);
+  alone_ = std::move(*alone);
+  const auto unfinished = store_.unfinished_runs();
+  if (!unfinished) return report_problem(unfinished.error());
+  for (const RunReport& run : *unfinished) {
+    if (!RunLock::alive(options_.state_dir, run.id)) add(run.id, run.target);
   }
   // After this the ledger is whole again, whatever became of the store.
-  for (std::string& line : recover_ledger(options, store)) result.problems.push_back(line);
-  const auto entries = store.ledger();
-  if (!entries) {
-    result.problems.push_back(entries.error().message);
-    return result;
+  for (std::string& line : recover_ledger(options_, store_)) {
+    result_.problems.push_back(std::move(line));
   }
+  const auto entries = store_.ledger();
+  if (!entries) return report_problem(entries.error());
   std::set<std::string> left;
-  std::set<std::string> kept;
   for (const LedgerEntry& entry : *entries) {
-    const bool still_kept =
-        entry.kind == LedgerKind::kept && entry.keep_until && *entry.keep_until > clock.now();
-    (still_kept ? kept : left).insert(entry.run_id);
+    if (!is_kept(entry, clock_.now())) left.insert(entry.run_id);
   }
   for (const std::string& run_id : left) {
     // Whoever has the lock, a run or a holder, sees to it itself.
-    const auto lock = RunLock::take_run(options.state_dir, run_id);
-    if (!lock) continue;
-    if (kept.contains(run_id)) {
-      clean_kept(options, run_id, store, result);
-      continue;
-    }
-    const Status cleaned = clean_ended(options, run_id, store, result.removed);
-    if (!cleaned) result.problems.push_back(cleaned.error().message);
+    if (RunLock::alive(options_.state_dir, run_id)) continue;
+    const auto run = store_.load_run(run_id);
+    add(run_id, run && *run ? (*run)->target : "");
   }
-  return result;
+}
+
+asio::awaitable<SweepResult> Sweep::work() {
+  for (const std::string& run_id : runs_) {
+    if (stopped_) break;
+    co_await put_right(run_id);
+    targets_.erase(run_id);
+  }
+  targets_.clear();
+  alone_.reset();
+  co_return std::move(result_);
+}
+
+void Sweep::stop() {
+  stopped_ = true;
+  off_loop_.give_up();
+}
+
+asio::awaitable<void> Sweep::put_right(std::string run_id) {
+  const auto lock = RunLock::take_run(options_.state_dir, run_id);
+  if (!lock) {
+    if (lock.error().reason != Reason::target_busy) report_problem(lock.error());
+    co_return;
+  }
+  // Looked at anew: whoever had it until now may have ended it, or kept it on purpose.
+  auto run = store_.load_run(run_id);
+  const auto entries = store_.ledger(run_id);
+  if (!run) co_return report_problem(run.error());
+  if (!entries) co_return report_problem(entries.error());
+  if (*run && !(*run)->ended_at) co_return co_await end_interrupted(std::move(**run));
+  const TimePoint now = clock_.now();
+  if (std::ranges::any_of(*entries, [&](const auto& entry) { return is_kept(entry, now); })) {
+    co_return co_await clean_kept(*entries);
+  }
+  if (entries->empty()) co_return;
+  const Status cleaned = co_await clean_ended(run_id);
+  if (!cleaned && !stopped_) report_problem(cleaned.error());
+}
+
+asio::awaitable<Status> Sweep::remove(LedgerEntry entry) {
+  Status removed = co_await remove_ledger_entry(off_loop_, store_, entry, remover_);
+  if (removed) {
+    result_.removed.push_back(entry.path);
+  } else if (removed.error().reason == Reason::timeout) {
+    // Asked again for each directory, it would hold up this sweep for hours.
+    remover_ = {};
+  }
+  co_return removed;
+}
+
+asio::awaitable<Status> Sweep::remove_all(std::string run_id) {
+  RAD_CO_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id));
+  Status first{};
+  for (const LedgerEntry& entry : entries) {
+    Status removed = co_await remove(entry);
+    if (stopped_) co_return removed;
+    if (!removed && first) first = std::move(removed);
+  }
+  co_return first;
+}
+
+asio::awaitable<void> Sweep::end_interrupted(RunReport report) {
+  const Status cleaned = co_await remove_all(report.id);
+  if (stopped_) co_return;
+  if (!cleaned) report_problem(cleaned.error());
+  // A hold that it had ordered already has nothing to hold any more.
+  forget_hold(options_, report.id);
+  (void)store_.remove_hold(report.id);
+  mark_interrupted(report, clock_.now());
+  set_cleanup(report, cleaned);
+  tell(report);
+  const Status written = store_.end_run(report);
+  if (!written) report_problem(written.error());
+  result_.interrupted.push_back(std::move(report));
+}
+
+void Sweep::tell(const RunReport& report) {
+  const auto proved = store_.last_pass(report.target, report.depth);
+  for (const auto& reporter : reporters_) {
+    const Status told = reporter->report(report, proved ? *proved : std::optional<TimePoint>{});
+    if (told) continue;
+    result_.problems.push_back(
+        fmt::format("reporter '{}': {}", reporter->name(), told.error().message));
+    (void)store_.count_report_error(reporter->name());
+  }
+}
+
+/// A run that ended and still has something on the host.
+asio::awaitable<Status> Sweep::clean_ended(std::string run_id) {
+  Status first = co_await remove_all(run_id);
+  if (stopped_) co_return first;
+  auto run = store_.load_run(run_id);
+  if (run && *run && (*run)->ended_at) {
+    set_cleanup(**run, first);
+    const Status written = store_.end_run(**run);
+    if (!written && first) first = written.error();
+  }
+  if (!first) co_return first;
+  forget_hold(options_, run_id);
+  co_return store_.remove_hold(run_id);
+}
+
+/// What a dead holder left beside the data that is still kept: directories for sockets.
+asio::awaitable<void> Sweep::clean_kept(std::vector<LedgerEntry> entries) {
+  for (const LedgerEntry& entry : entries) {
+    if (entry.kind == LedgerKind::kept) continue;
+    const Status removed = co_await remove(entry);
+    if (stopped_) co_return;
+    if (!removed) report_problem(removed.error());
+  }
+}
+
+asio::awaitable<Status> remove_ended(const AgentOptions& options, Store& store, const Clock& clock,
+                                     std::string run_id) {
+  const std::vector<std::unique_ptr<Reporter>> nobody;
+  Sweep sweep(options, store, clock, nobody);
+  co_return co_await sweep.clean_ended(std::move(run_id));
 }
 
 }  // namespace rad

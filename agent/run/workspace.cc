@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <boost/asio/use_awaitable.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,10 +16,11 @@
 
 namespace rad {
 namespace fs = std::filesystem;
+namespace asio = boost::asio;
 
 namespace {
 
-/// The event loop stands still meanwhile; what takes longer is found done by the next sweep.
+/// What takes longer is found done by the next sweep.
 constexpr std::chrono::seconds kRemoverLimit(20);
 
 fs::path lock_dir(const fs::path& state_dir) {
@@ -52,6 +54,29 @@ Status make_parents(const fs::path& path, mode_t mode) {
   return make_dir(path, mode);
 }
 
+/// What root makes in the state directory is its owner's. A descriptor, so that no link is
+/// followed.
+Status give_to_owner(int fd, const fs::path& path, const fs::path& state_dir) {
+  struct stat owner {};
+  if (::geteuid() != 0 || ::stat(state_dir.c_str(), &owner) != 0 || owner.st_uid == 0) return {};
+  if (::fchown(fd, owner.st_uid, owner.st_gid) == 0) return {};
+  return system_error("change the owner of", path, errno);
+}
+
+Status make_lock_dir(const fs::path& state_dir) {
+  const fs::path path = lock_dir(state_dir);
+  RAD_CHECK(make_parents(path, 0700));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return system_error("open", path, errno);
+  return give_to_owner(fd.get(), path, state_dir);
+}
+
+Result<UniqueFd> lock_for(const fs::path& state_dir, const fs::path& file) {
+  RAD_TRY(UniqueFd held, lock_file(file));
+  RAD_CHECK(give_to_owner(held.get(), file, state_dir));
+  return held;
+}
+
 /// Gives a directory to the plugins' account, as far as the agent may.
 Status hand_over(const fs::path& path, const Account& account) {
   if (::geteuid() == 0) {
@@ -68,16 +93,58 @@ Status hand_over(const fs::path& path, const Account& account) {
   return {};
 }
 
+Result<std::vector<fs::path>> entries_of(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  std::error_code ec;
+  for (fs::directory_iterator it(directory, ec), end; !ec && it != end; it.increment(ec)) {
+    entries.push_back(it->path());
+  }
+  if (ec) return system_error("list", directory, ec.value());
+  return entries;
+}
+
+/// The marker goes last: who is killed in between, or may not remove all of it, leaves what the
+/// next sweep knows as ours.
+Status remove_all_but_marker(const fs::path& directory) {
+  RAD_TRY(const std::vector<fs::path> entries, entries_of(directory));
+  Status first{};
+  for (const fs::path& entry : entries) {
+    if (entry.filename() == kMarkerName) continue;
+    Status removed = remove_tree(entry);
+    if (!removed && first) first = std::move(removed);
+  }
+  return first;
+}
+
 /// Removes a run's directory, with the plugins' directories below it.
 Status remove_directory(const fs::path& path, const Remover& remover) {
-  Status removed = remove_tree(path);
-  if (removed || remover.socket.empty()) return removed;
-  std::error_code ec;
-  for (fs::directory_iterator it(path, ec), end; !ec && it != end; it.increment(ec)) {
-    if (!it->is_directory() || it->is_symlink()) continue;
-    RAD_CHECK(empty_as_plugin_user(remover.socket, it->path(), remover.plugin_user, kRemoverLimit));
+  Status removed = remove_all_but_marker(path);
+  if (!removed && !remover.socket.empty()) {
+    RAD_TRY(const std::vector<fs::path> entries, entries_of(path));
+    for (const fs::path& entry : entries) {
+      std::error_code ec;
+      if (!fs::is_directory(fs::symlink_status(entry, ec))) continue;
+      RAD_CHECK(empty_as_plugin_user(remover.socket, entry, remover.plugin_user, kRemoverLimit));
+    }
+    removed = remove_all_but_marker(path);
   }
+  RAD_CHECK(removed);
   return remove_tree(path);
+}
+
+Status remove_marked(const LedgerEntry& entry, const Remover& remover) {
+  const fs::path path(entry.path);
+  std::error_code ec;
+  if (!fs::exists(fs::symlink_status(path, ec))) return {};
+  const auto marker = read_file(path / kMarkerName, 4096);
+  const bool ours = marker && *marker == entry.marker;
+  if (!ours && !(fs::is_directory(path, ec) && fs::is_empty(path, ec))) {
+    return fail(Reason::host_unfit,
+                fmt::format("'{}' is in the ledger of run {} but does not hold its marker",
+                            entry.path, entry.run_id),
+                "look at it and remove it by hand", entry.path);
+  }
+  return remove_directory(path, remover);
 }
 
 }  // namespace
@@ -89,12 +156,17 @@ Remover remover_of(const AgentOptions& options) {
   return {socket, options.plugin_user};
 }
 
+Result<UniqueFd> RunLock::take_sweep(const fs::path& state_dir) {
+  RAD_CHECK(make_lock_dir(state_dir));
+  return lock_for(state_dir, lock_dir(state_dir) / "sweep");
+}
+
 Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& target,
                               const std::string& run_id) {
-  RAD_CHECK(make_parents(lock_dir(state_dir), 0700));
+  RAD_CHECK(make_lock_dir(state_dir));
   const fs::path target_file = lock_dir(state_dir) / ("target-" + target);
   RunLock lock;
-  auto held = lock_file(target_file);
+  auto held = lock_for(state_dir, target_file);
   if (!held) {
     if (held.error().reason != Reason::target_busy) return std::move(held).error();
     const auto holder = read_file(target_file, 4096);
@@ -109,15 +181,15 @@ Result<RunLock> RunLock::take(const fs::path& state_dir, const std::string& targ
     (void)!::pwrite(lock.target_.get(), run_id.data(), run_id.size(), 0);
   }
   lock.run_file_ = run_lock_path(state_dir, run_id);
-  RAD_TRY(lock.run_, lock_file(lock.run_file_));
+  RAD_TRY(lock.run_, lock_for(state_dir, lock.run_file_));
   return lock;
 }
 
 Result<RunLock> RunLock::take_run(const fs::path& state_dir, const std::string& run_id) {
-  RAD_CHECK(make_parents(lock_dir(state_dir), 0700));
+  RAD_CHECK(make_lock_dir(state_dir));
   RunLock lock;
   lock.run_file_ = run_lock_path(state_dir, run_id);
-  RAD_TRY(lock.run_, lock_file(lock.run_file_));
+  RAD_TRY(lock.run_, lock_for(state_dir, lock.run_file_));
   return lock;
 }
 
@@ -181,47 +253,41 @@ Result<std::uint64_t> Workspace::scratch_free() const {
   return free_bytes(scratch_root_);
 }
 
-Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover) {
-  const fs::path path(entry.path);
-  std::error_code ec;
-  if (fs::exists(fs::symlink_status(path, ec))) {
-    const auto marker = read_file(path / kMarkerName, 4096);
-    const bool ours = marker && *marker == entry.marker;
-    if (!ours && !(fs::is_directory(path, ec) && fs::is_empty(path, ec))) {
-      return fail(Reason::host_unfit,
-                  fmt::format("'{}' is in the ledger of run {} but does not hold its marker",
-                              entry.path, entry.run_id),
-                  "look at it and remove it by hand", entry.path);
-    }
-    RAD_CHECK(remove_directory(path, remover));
-  }
-  return store.ledger_remove(entry.run_id, entry.path);
+asio::awaitable<Status> remove_ledger_entry(OffLoop& off_loop, Store& store, LedgerEntry entry,
+                                            Remover remover) {
+  std::function<Status()> work = [entry, remover] { return remove_marked(entry, remover); };
+  RAD_CO_CHECK(co_await off_loop.run(std::move(work)));
+  co_return store.ledger_remove(entry.run_id, entry.path);
 }
 
-Status Workspace::remove() {
-  RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+asio::awaitable<Status> Workspace::remove() {
+  RAD_CO_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+  OffLoop off_loop;
   Status first{};
   for (const LedgerEntry& entry : entries) {
-    Status removed = remove_ledger_entry(store_, entry, remover_);
+    Status removed = co_await remove_ledger_entry(off_loop, store_, entry, remover_);
     if (!removed && first) first = std::move(removed);
   }
-  return first;
+  co_return first;
 }
 
-Status Workspace::keep(TimePoint until) {
-  RAD_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+asio::awaitable<Status> Workspace::keep(TimePoint until) {
+  RAD_CO_TRY(const std::vector<LedgerEntry> entries, store_.ledger(run_id_));
+  OffLoop off_loop;
+  // What is kept is written down first: whatever comes in between must not lose it.
   for (const LedgerEntry& entry : entries) {
-    if (entry.kind == LedgerKind::runtime_dir) {
-      RAD_CHECK(remove_ledger_entry(store_, entry, remover_));
-    } else {
-      // Only for a store that is lost; the ledger has it, too.
-      if (const Status marked = mark_kept(entry.path, until); !marked) {
-        log::warning(marked.error().message);
-      }
-      RAD_CHECK(store_.ledger_add({run_id_, LedgerKind::kept, entry.path, entry.marker, until}));
+    if (entry.kind == LedgerKind::runtime_dir) continue;
+    // Only for a store that is lost; the ledger has it, too.
+    if (const Status marked = mark_kept(entry.path, until); !marked) {
+      log::warning(marked.error().message);
     }
+    RAD_CO_CHECK(store_.ledger_add({run_id_, LedgerKind::kept, entry.path, entry.marker, until}));
   }
-  return {};
+  for (const LedgerEntry& entry : entries) {
+    if (entry.kind != LedgerKind::runtime_dir) continue;
+    RAD_CO_CHECK(co_await remove_ledger_entry(off_loop, store_, entry, remover_));
+  }
+  co_return Status{};
 }
 
 }  // namespace rad

@@ -9,6 +9,7 @@
 
 #include "agent/base/error.h"
 #include "agent/base/isolation.h"
+#include "agent/base/off_loop.h"
 #include "agent/base/unique_fd.h"
 #include "agent/config/config.h"
 #include "agent/store/store.h"
@@ -27,7 +28,9 @@ Remover remover_of(const AgentOptions& options);
 inline constexpr const char* kMarkerName = ".rad-run";
 
 /// The locks that keep two runs of one target apart, across processes, and tell a sweep that a run
-/// is alive. Released by the kernel whatever happens to the process.
+/// is alive. Released by the kernel whatever happens to the process. Taken by root, the files
+/// belong to the owner of the state directory all the same: root's would lock out a daemon that is
+/// not.
 class RunLock {
  public:
   /// \return target_busy, naming the run that holds the target.
@@ -37,6 +40,8 @@ class RunLock {
   /// meanwhile. \return target_busy while somebody, this process included, has it.
   static Result<RunLock> take_run(const std::filesystem::path& state_dir,
                                   const std::string& run_id);
+  /// The lock of the one sweep that goes on. \return target_busy while somebody has it.
+  static Result<UniqueFd> take_sweep(const std::filesystem::path& state_dir);
   /// Whether a process holds the lock of this run.
   static bool alive(const std::filesystem::path& state_dir, const std::string& run_id);
   /// Removes the lock file that a killed run left. Only for a run that is not alive.
@@ -77,9 +82,10 @@ class Workspace {
   Result<std::uint64_t> scratch_free() const;
 
   /// Removes everything; the ledger then holds nothing of this run but what could not be removed.
-  Status remove();
+  /// The event loop goes on meanwhile.
+  boost::asio::awaitable<Status> remove();
   /// Removes the runtime directories (keyrings, sockets) and keeps scratch until `until`.
-  Status keep(TimePoint until);
+  boost::asio::awaitable<Status> keep(TimePoint until);
 
  private:
   Status make(const std::filesystem::path& directory, LedgerKind kind);
@@ -96,6 +102,9 @@ class Workspace {
 /// Removes what the entry names if its marker holds the run's id, or if it is an empty directory (a
 /// crash came between making it and marking it). What is not ours is left and said. What the agent
 /// may not remove itself is left to the remover, which gets 20 s for each directory of a plugin.
-Status remove_ledger_entry(Store& store, const LedgerEntry& entry, const Remover& remover);
+/// The store is touched on the coroutine's executor alone. \return timeout if the remover did not
+/// answer in time, interrupted if `off_loop` was given up: the entry then stays.
+boost::asio::awaitable<Status> remove_ledger_entry(OffLoop& off_loop, Store& store,
+                                                   LedgerEntry entry, Remover remover);
 
 }  // namespace rad

@@ -60,6 +60,7 @@ std::vector<Place> places(std::vector<DueRun> due) {
 }
 
 std::string describe(const RunningRun& run) {
+  if (run.id.empty()) return run.what;
   const auto what = run.schedule == "manual" ? std::string("by hand") : "of " + run.schedule;
   return fmt::format("run {} of {} ({}, {}, since {})", run.id, run.target, what,
                      to_string(run.depth), format_rfc3339(run.begun_at));
@@ -68,11 +69,12 @@ std::string describe(const RunningRun& run) {
 class Chooser {
  public:
   Chooser(const std::vector<RunningRun>& running, const Limits& limits)
-      : running_(running), limits_(limits), count_(running.size()), free_(limits.scratch_free) {
+      : running_(running), limits_(limits), free_(limits.scratch_free) {
     most_ = limits.scratch_free;
     std::uint64_t to_come = limits.scratch_reserve;
     for (const RunningRun& run : running) {
       busy_.emplace(run.target, &run);
+      if (!run.id.empty()) ++count_;
       to_come += run.scratch_to_come;
       most_ += run.scratch_used;
     }
@@ -93,7 +95,7 @@ class Chooser {
 
   const std::vector<RunningRun>& running_;
   const Limits& limits_;
-  std::size_t count_;
+  std::size_t count_ = 0;
   std::uint64_t free_;      ///< what the next one in the order may take
   std::uint64_t most_ = 0;  ///< what could be free if all running ones ended
   std::map<std::string, const RunningRun*> busy_;
@@ -104,11 +106,12 @@ class Chooser {
 
 std::string Chooser::places_taken() const {
   std::string text = fmt::format("{} of {} runs go on", count_, limits_.max_runs);
-  if (!running_.empty())
-    text += ", the oldest is " +
-            describe(*std::min_element(
-                running_.begin(), running_.end(),
-                [](const RunningRun& a, const RunningRun& b) { return a.begun_at < b.begun_at; }));
+  const RunningRun* oldest = nullptr;
+  for (const RunningRun& run : running_) {
+    if (run.id.empty()) continue;
+    if (oldest == nullptr || run.begun_at < oldest->begun_at) oldest = &run;
+  }
+  if (oldest != nullptr) text += ", the oldest is " + describe(*oldest);
   return text;
 }
 

@@ -40,13 +40,14 @@ struct DueRun {
 };
 
 struct RunningRun {
-  std::string id;
+  std::string id;  ///< "" for what holds a target without being a run: it takes no place
   std::string target;
   std::string schedule;
   Depth depth = Depth::restore;
   TimePoint begun_at{};
   std::uint64_t scratch_used = 0;     ///< what lies there now, gone when it ends
   std::uint64_t scratch_to_come = 0;  ///< what it is expected to write yet
+  std::string what{};                 ///< instead of an id, in words: "the removal of …"
 };
 
 struct Limits {

@@ -123,6 +123,7 @@ Refusal refusal_of(long status, std::string_view body) {
   refusal.reason = text("reason");
   refusal.message = text("message");
   refusal.hint = text("hint");
+  refusal.detail = text("detail");
   return refusal;
 }
 

@@ -30,6 +30,7 @@ struct Refusal {
   std::string reason;  ///< the agent's, or agent_unreachable, not_permitted
   std::string message;
   std::string hint;
+  std::string detail{};  ///< more lines, to be shown before; "" mostly
 };
 template <class T>
 using Answered = boost::system::result<T, Refusal>;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every operation of the control API, held against openapi.yaml."""
 
+import concurrent.futures
 import os
 import re
 import stat
@@ -135,6 +136,10 @@ class Operations(ControlTest):
         self.host.write_config()
         self.refused("POST", "/v1/reload", 400)
         self.assertNotEqual(self.ask("GET", "/v1/status")["config_error"], "")
+        # Whoever asks while one goes on shares the next; all of them are answered.
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: call(self.socket, "POST", "/v1/reload"), range(8)))
+        self.assertEqual([answer.status for answer in answers], [400] * 8)
         self.assertEqual(len(self.ask("GET", "/v1/targets")["targets"]), 1)
 
         self.check_audit(run, slow, waiting["run_id"])

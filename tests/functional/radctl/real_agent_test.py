@@ -229,8 +229,11 @@ class Commands(RealAgent):
         self.host.add_fake("t")
         self.serve()
         good = self.host.config_file.read_text()
-        self.host.config_file.write_text("targets: [{nmae: t}]")
+        self.host.config_file.write_text("targets: [{nmae: t, restor: {}}]\nagnet: {}\n")
         ended = self.radctl("reload")
+        for mistake in ("nmae", "restor", "agnet"):
+            self.assertIn(f"unknown key '{mistake}'", ended.stderr)
+        self.assertIn("nmae", json.loads(self.radctl("reload", "--json").stdout)["error"]["detail"])
         self.assertEqual(ended.status, 2, ended)
         self.assertIn("the configuration has", ended.stderr)
         self.assertIn("still in force", self.radctl("status").stdout)
