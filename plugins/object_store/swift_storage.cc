@@ -99,7 +99,7 @@ Result<std::vector<SwiftObject>> SwiftStorage::ask_page(const HttpRequest& reque
 Result<ObjectInfo> SwiftStorage::stat(std::string_view key) {
   auto found = head(key, {});
   if (found || found.error().reason != Reason::missing_object) return found;
-  const auto listed = find_in_listing(std::string(key));
+  auto listed = find_in_listing(std::string(key));
   if (!listed) return listed;
   Error error = std::move(found).error();
   error.reason = Reason::storage_unreachable;
