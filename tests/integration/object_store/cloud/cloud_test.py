@@ -192,6 +192,7 @@ class Cloud(AgentTest):
                 ("storage_unreachable", Fault("cut", PARTITION, after=0)),
                 ("truncated", Fault("shorten", PARTITION, after=0)),
                 ("truncated", Fault("shorten_unsaid", PARTITION, after=0)),
+                ("truncated", Fault("short_object", PARTITION, after=70_000)),
                 # Short answers that bring something are put together.
                 ("", Fault("shorten", PARTITION, after=90_000, times=3)),
                 ("", Fault("status", PARTITION, status=503, times=2)),

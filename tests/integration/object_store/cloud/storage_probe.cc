@@ -112,8 +112,7 @@ int main(int argc, char** argv) {
     out["detail"] = error.detail;
     out["object"] = error.object;
   }
-  out["seconds"] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  out["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::cout << boost::json::serialize(out) << "\n";
   return 0;
 }
