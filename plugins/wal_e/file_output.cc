@@ -37,6 +37,9 @@ class FileOutput::File {
   Result<const UniqueFd*> open(TreeWriter& tree) {
     const std::lock_guard lock(mutex_);
     if (!fd_) {
+      // The kernel makes one file of a directory at a time, and lets the others spin meanwhile.
+      static std::mutex making;
+      const std::lock_guard one_at_a_time(making);
       RAD_TRY(fd_, tree.create_file(path, direct ? size : 0));
     }
     return &fd_;
