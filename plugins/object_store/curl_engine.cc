@@ -281,7 +281,8 @@ bool CurlEngine::prepare(Running& running) const {
   }
   if (!request.unix_socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   for (const auto& [name, value] : request.headers) {
-    const std::string line = value.empty() ? name + ";" : name + ": " + value;
+    const std::string line =
+        value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value);
     curl_slist* longer = curl_slist_append(running.headers, line.c_str());
     if (longer == nullptr) return false;
     running.headers = longer;

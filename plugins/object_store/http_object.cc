@@ -276,16 +276,18 @@ Status HttpObject::judge_end(Part& part) {
   bool vouched = false;
   bool is_short = false;
   std::optional<std::chrono::milliseconds> asked_to_wait;
-  const bool denied_or_so = part.response.status >= 300 && !part.ended->error;
+  // A range that begins behind the end is refused with 416.
+  const int status = part.response.status;
+  const bool less_than_listed = status < 300 || (status == 416 && shared_->listed_size);
   if (part.fault) {
     error = *part.fault;
     is_short = error.reason == Reason::truncated;
   } else if (part.ended->error) {
     error = *part.ended->error;
-  } else if (denied_or_so && part.response.status == 416 && shared_->listed_size) {
+  } else if (less_than_listed) {
     error = ends_early(part);
     is_short = true;
-  } else if (denied_or_so) {
+  } else {
     error = service_.judge(part.sent, part.response);
     if (error.reason == Reason::access_denied && !part.renewed && service_.renew(part.response)) {
       part.renewed = true;
@@ -293,9 +295,6 @@ Status HttpObject::judge_end(Part& part) {
     }
     vouched = service_.vouches_for_missing(part.response);
     asked_to_wait = retry_after(part.response);
-  } else {
-    error = ends_early(part);
-    is_short = true;
   }
   // Nothing that comes later will be the object that was listed.
   if (error.reason == Reason::backup_removed) return error;
@@ -341,7 +340,7 @@ Status HttpObject::look_after(Part& part) {
     part.transfer.reset();
     return {};
   }
-  const Status judged = judge_end(part);
+  Status judged = judge_end(part);
   part.transfer.reset();
   part.ended.reset();
   return judged;
