@@ -37,6 +37,7 @@ class TestPlugin final : public Plugin {
   }
   std::function<Result<protocol::CheckResult>(const protocol::CheckParams&, Context&)> on_check;
   Status initialized{};
+  std::vector<std::string> explained;
   int cleanups = 0;
 
   protocol::PluginInfo describe() const override {
@@ -48,6 +49,10 @@ class TestPlugin final : public Plugin {
     check.depths = {Depth::restore};
     info.checks = {check};
     return info;
+  }
+  Result<std::vector<std::string>> explain(const boost::json::object& options) override {
+    if (explained.empty()) return Plugin::explain(options);
+    return explained;
   }
   Status initialize(const protocol::InitializeParams& /*params*/, Context& /*context*/) override {
     return initialized;
@@ -269,6 +274,21 @@ TEST_F(Serve, SendsNoProgressOutsideOfARequest) {
   kept.load()->progress(1, 2, "late");
   EXPECT_TRUE(agent.call("shutdown").result);
   EXPECT_TRUE(agent.notifications.empty());
+}
+
+TEST_F(Serve, ExplainsOptionsWithoutARun) {
+  AgentEnd agent(plugin);
+  EXPECT_EQ(reason(agent.call("explain", {{"options", boost::json::object()}})),
+            Reason::plugin_protocol);
+  plugin.explained = {"storage: here"};
+  const auto response = agent.call("explain", {{"options", boost::json::object()}});
+  ASSERT_TRUE(response.result);
+  EXPECT_EQ(response.result->at("lines"), (boost::json::array{"storage: here"}));
+  EXPECT_EQ(reason(agent.call("explain", {{"options", {{"odd", 1}}}})), Reason::config_invalid);
+  EXPECT_EQ(agent.call("explain").error_code, protocol::kInvalidParams);
+  agent.close_input();
+  EXPECT_EQ(agent.wait(), 0);
+  EXPECT_EQ(plugin.cleanups, 0);
 }
 
 TEST_F(Serve, OffersNoMethodOfARoleItLacks) {
