@@ -72,8 +72,9 @@ std::byte* BlockBuffer::ensure(std::size_t size) {
     data_.reset();
     capacity_ = 0;
     const std::size_t alignment = rounded > kHugePage ? kHugePage : kPage;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-    if (!data_) throw std::bad_alloc();
+    void* memory = nullptr;
+    if (::posix_memalign(&memory, alignment, rounded) != 0) throw std::bad_alloc();
+    data_.reset(static_cast<std::byte*>(memory));
     // Fewer page faults, and a device takes one piece instead of 512. It need not work.
     const std::size_t huge = rounded / kHugePage * kHugePage;
     if (huge > 0) ::madvise(data_.get(), huge, MADV_HUGEPAGE);
