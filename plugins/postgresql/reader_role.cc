@@ -18,6 +18,17 @@ constexpr const char* kDatabases =
     "select datname from pg_catalog.pg_database where datallowconn and not datistemplate "
     "order by datname = 'postgres', pg_catalog.pg_database_size(oid) desc, datname";
 
+/// pg_read_all_data reads these too, and what they hold opens other servers: the one of which this
+/// is a copy, and those that it speaks with.
+const std::vector<std::string> kForgetSharedSecrets{
+    "update pg_catalog.pg_authid set rolpassword = null where rolpassword is not null",
+    // Only PostgreSQL 10 and later have the table.
+    "do $do$ begin if pg_catalog.to_regclass('pg_catalog.pg_subscription') is not null then "
+    "update pg_catalog.pg_subscription set subconninfo = '' where subconninfo <> ''; "
+    "end if; end $do$"};
+const std::vector<std::string> kForgetSecrets{
+    "update pg_catalog.pg_user_mapping set umoptions = null where umoptions is not null"};
+
 Error cannot(SqlError error, std::string_view doing) {
   if (error.stopped) return fail(Reason::cancelled, "stopped on request");
   return sql_failure(error, fmt::format("cannot {} in the instance to be held", doing));
@@ -40,6 +51,15 @@ Result<std::vector<std::string>> column(Connection& connection, const std::strin
     if (row[0]) values.push_back(*row[0]);
   }
   return values;
+}
+
+Status run_each(Connection& connection, const std::vector<std::string>& statements,
+                std::string_view doing) {
+  for (const std::string& statement : statements) {
+    auto done = connection.query(statement);
+    if (!done) return cannot(std::move(done).error(), doing);
+  }
+  return {};
 }
 
 /// Some database whose superuser gets in: either may be missing or closed.
@@ -99,13 +119,12 @@ Result<Reader> make_reader(const ServerAddress& superuser, std::stop_token stop)
     statements.push_back(fmt::format("grant connect on database {} to {}",
                                      Connection::quote(database), Connection::quote(reader.role)));
   }
-  for (const std::string& statement : statements) {
-    auto done = connection.query(statement);
-    if (!done) return cannot(std::move(done).error(), "make the role that may read");
-  }
-  if (superuser.major >= kFirstWithPredefinedRole) return reader;
+  RAD_CHECK(run_each(connection, statements, "make the role that may read"));
+  RAD_CHECK(run_each(connection, kForgetSharedSecrets, "take the passwords out"));
   for (const std::string& database : databases) {
     RAD_TRY(Connection inside, connect(superuser, database, stop));
+    RAD_CHECK(run_each(inside, kForgetSecrets, "take the passwords out"));
+    if (superuser.major >= kFirstWithPredefinedRole) continue;
     auto granted = inside.query(grant_reading_statement(reader.role));
     if (!granted) return cannot(std::move(granted).error(), "grant reading");
   }

@@ -15,6 +15,7 @@ struct Reader {
 };
 
 /// Makes a role that is new, so that nothing the backup says about a role of that name holds.
+/// Passwords of roles, user mappings and subscriptions are taken out of the copy: they open others.
 /// Before PostgreSQL 14, which has pg_read_all_data, the rights are granted table by table. \param
 /// superuser  of a running instance that can be written to \return check_error when the catalogs do
 /// not take it; cancelled.

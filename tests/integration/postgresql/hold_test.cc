@@ -124,6 +124,26 @@ TEST_F(Hold, MakesARoleOfItsOwnWhateverTheBackupHas) {
   EXPECT_EQ(reader.out, "f\n") << reader.err;
 }
 
+TEST_F(Hold, WhatOpensOtherServersIsTakenOut) {
+  recover(
+      "create role someone login password 'secret';"
+      "create foreign data wrapper w; create server s foreign data wrapper w;"
+      "create user mapping for someone server s options (password 'secret');"
+      "set client_min_messages = error; create subscription sub connection 'password=secret' "
+      "publication p with (connect = false, slot_name = none);");
+  TestRun run(copy_, {});
+  Endpoint endpoint = hold(run);
+  endpoint.properties["database"] = "postgres";
+  const auto roles = psql(endpoint, "rad_reader",
+                          "select count(*) filter (where rolname = 'someone'), "
+                          "count(rolpassword) from pg_authid");
+  EXPECT_EQ(roles.out, "1|0\n") << roles.err;
+  const auto others = psql(endpoint, "rad_reader",
+                           "select count(*), count(umoptions) from pg_user_mapping; "
+                           "select quote_literal(subconninfo) from pg_subscription");
+  EXPECT_EQ(others.out, "1|0\n''\n") << others.err;
+}
+
 TEST_F(Hold, SettingsOfADatabaseDoNotReachTheReader) {
   recover(
       "alter database app set statement_timeout = 1; alter database app set log_statement = 'none';"
