@@ -33,7 +33,7 @@ std::vector<Diagnostic> ask_plugins(const Config& config, std::vector<Diagnostic
     return errors;
   }
   for (const auto& [name, error] : catalog->broken) add(warnings, error);
-  return check_against_plugins(config, catalog->schemas);
+  return judge(config, *catalog);
 }
 
 /// What the plugins make of the targets' options, and as warnings what they cannot use.

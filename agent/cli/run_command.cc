@@ -124,9 +124,8 @@ class ForegroundRun {
 
   asio::awaitable<Status> try_work() {
     RAD_CO_TRY(catalog_, co_await describe_plugins(context_.get_executor(), config_.agent));
-    const std::vector<Diagnostic> mistakes = check_against_plugins(config_, catalog_.schemas);
+    const std::vector<Diagnostic> mistakes = judge(config_, catalog_);
     if (!mistakes.empty()) {
-      for (const auto& [name, error] : catalog_.broken) print_error(error);
       write_out(stderr, to_text(mistakes, "error"));
       answer_error(fail(Reason::config_invalid, mistakes.front().message,
                         "rad-agent check-config --json lists every mistake"),

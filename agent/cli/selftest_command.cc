@@ -92,7 +92,7 @@ class SelftestRun {
       co_return;
     }
     catalog_ = *std::move(catalog);
-    const auto mistakes = check_against_plugins(config_, catalog_.schemas);
+    const auto mistakes = judge(config_, catalog_);
     if (!mistakes.empty()) {
       write_out(stderr, to_text(mistakes, "error"));
       tell_failure(kConfigurationStep, fail(Reason::config_invalid, mistakes.front().message,

@@ -66,11 +66,16 @@ Offer find_offer(const TargetConfig& target, const std::string& type,
 /// Looks at one target.
 class TargetChecker {
  public:
-  TargetChecker(const TargetConfig& target, const std::vector<RotationConfig>& rotations,
-                const PluginSchemas& plugins, std::vector<Diagnostic>& errors)
-      : target_(target), rotations_(rotations), plugins_(plugins), errors_(errors) {}
+  TargetChecker(const TargetConfig& target, const Config& config, const PluginSchemas& plugins,
+                const BrokenPlugins& broken, std::vector<Diagnostic>& errors)
+      : target_(target),
+        rotations_(config.rotations),
+        plugins_(plugins),
+        broken_(broken),
+        errors_(errors) {}
 
   void run() {
+    if (broken_plugin_of(target_, plugins_, broken_) != nullptr) return;
     const auto* restore = checked_plugin(target_.restore, Role::restore, ".restore");
     const PluginSchema* instance = nullptr;
     if (target_.instance) {
@@ -224,18 +229,53 @@ class TargetChecker {
   const TargetConfig& target_;
   const std::vector<RotationConfig>& rotations_;
   const PluginSchemas& plugins_;
+  const BrokenPlugins& broken_;
   std::vector<Diagnostic>& errors_;
 };
 
 }  // namespace
 
-std::vector<Diagnostic> check_against_plugins(const Config& config, const PluginSchemas& plugins) {
+std::vector<Diagnostic> check_against_plugins(const Config& config, const PluginSchemas& plugins,
+                                              const BrokenPlugins& broken) {
   std::vector<Diagnostic> errors;
   for (const auto& target : config.targets) {
-    TargetChecker(target, config.rotations, plugins, errors).run();
+    TargetChecker(target, config, plugins, broken, errors).run();
   }
   sort_by_position(errors);
   return errors;
+}
+
+const Error* broken_plugin_of(const TargetConfig& target, const PluginSchemas& plugins,
+                              const BrokenPlugins& broken) {
+  if (broken.empty()) return nullptr;
+  auto found = broken.find(target.restore.plugin);
+  if (found == broken.end() && target.instance) found = broken.find(target.instance->plugin);
+  if (found != broken.end()) return &found->second;
+  const bool all_offered =
+      std::all_of(target.checks.begin(), target.checks.end(), [&](const CheckConfig& check) {
+        return find_offer(target, check.check, plugins).check != nullptr;
+      });
+  return all_offered ? nullptr : &broken.begin()->second;
+}
+
+std::vector<Diagnostic> uses_of_broken(const Config& config, const BrokenPlugins& broken) {
+  std::vector<Diagnostic> uses;
+  const auto look = [&](const TargetConfig& target, const PluginConfig& section,
+                        std::string_view key) {
+    const auto found = broken.find(section.plugin);
+    if (found == broken.end()) return;
+    uses.push_back({.at = section.at,
+                    .key = target.path + std::string(key),
+                    .message = fmt::format("plugin '{}' is installed, but does not answer: {}",
+                                           section.plugin, found->second.message),
+                    .hint = found->second.hint});
+  };
+  for (const auto& target : config.targets) {
+    look(target, target.restore, ".restore.plugin");
+    if (target.instance) look(target, *target.instance, ".instance.plugin");
+  }
+  sort_by_position(uses);
+  return uses;
 }
 
 std::vector<RoutedCheck> route_checks(const TargetConfig& target, const PluginSchemas& plugins) {

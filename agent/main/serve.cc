@@ -108,9 +108,13 @@ class Service {
     if (agent.libexec_dir.empty()) agent.libexec_dir = dirs.libexec_dir;
     RAD_CO_TRY(generation->catalog,
                co_await describe_plugins(context_.get_executor(), generation->config.agent));
-    for (const auto& [name, error] : generation->catalog.broken) log::error(error.message);
+    const PluginCatalog& catalog = generation->catalog;
+    for (const auto& [name, error] : catalog.broken) {
+      log::error(fmt::format("plugin '{}' does not answer, and is asked again every 15 s: {}",
+                             name, error.message));
+    }
     std::vector<Diagnostic> mistakes =
-        check_against_plugins(generation->config, generation->catalog.schemas);
+        check_against_plugins(generation->config, catalog.schemas, catalog.broken);
     if (running_) {
       const auto fixed =
           check_against_running(*running_, generation->config.agent, common_.config.string());

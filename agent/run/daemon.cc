@@ -59,6 +59,7 @@ void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
   context->generation = std::move(generation);
   context_ = std::move(context);
   refused_.clear();
+  plugins_asked_at_ = clock_.steady_now();
   config_loaded_at_ = clock_.now();
   log::set_level(config().agent.log_level);
 }
@@ -70,11 +71,12 @@ asio::awaitable<void> Daemon::Impl::run() {
   read_store();
   watch_backups();
   std::optional<SteadyPoint> give_up_at;
-  while (!stopping_ || !live_.idle() || watching_ || sweep_ || measuring_) {
+  while (!stopping_ || !live_.idle() || watching_ || sweep_ || measuring_ || asking_plugins_) {
     if (!stopping_) {
       if (keeper_.look()) read_store();
       if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
       if (clock_.steady_now() >= prune_at_) prune();
+      ask_broken_plugins();
       (void)start_due();
       if (!config().files.empty()) holds_.look(config().agent, config().files.front());
       state_.last_tick = clock_.now();
@@ -166,7 +168,12 @@ asio::awaitable<Status> Daemon::Impl::reload_once() {
     log::error("the configuration was not reloaded: " + config_error_);
     co_return std::move(loaded).error();
   }
-  RAD_CO_CHECK(scheduler_.configure((*loaded)->config));
+  if (const Status planned = scheduler_.configure((*loaded)->config); !planned) {
+    config_error_ = planned.error().message;
+    state_.config_reload_ok = false;
+    log::error("the configuration was not reloaded: " + config_error_);
+    co_return planned;
+  }
   use(std::move(*loaded));
   config_error_.clear();
   state_.config_reload_ok = true;

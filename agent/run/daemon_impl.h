@@ -85,6 +85,9 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   void run_ended(const RunRequest& request, const Result<RunReport>& report);
   std::vector<RunningRun> running_runs() const;
   boost::asio::awaitable<Status> reload_once();
+  /// Plugins that did not answer when the configuration was loaded.
+  void ask_broken_plugins();
+  boost::asio::awaitable<void> ask_broken_plugins_again();
   void sweep_now();
   void swept(const SweepResult& result);
   void measure();
@@ -139,6 +142,9 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   bool stopping_ = false;
   bool watching_ = false;
   bool measuring_ = false;
+  bool asking_plugins_ = false;
+  std::string plugin_mistakes_;
+  SteadyPoint plugins_asked_at_{};
   bool swept_once_ = false;
 };
 

@@ -132,6 +132,12 @@ void LiveRuns::claim(const std::string& run_id, std::uint64_t bytes, bool waits)
 
 Status LiveRuns::start(std::shared_ptr<const RunContext> context, RunRequest request,
                        std::uint64_t scratch) {
+  const PluginCatalog& catalog = context->generation->catalog;
+  if (const Error* broken = broken_plugin_of(request.target, catalog.schemas, catalog.broken)) {
+    const Error why = *broken;
+    ended_(request, why);
+    return why;
+  }
   auto entry = std::make_shared<Entry>(std::move(context), std::move(request), executor_, store_,
                                        clock_, static_cast<ScratchClaims&>(*this));
   entry->scratch = scratch;

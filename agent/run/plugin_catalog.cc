@@ -14,11 +14,12 @@ namespace asio = boost::asio;
 namespace {
 
 asio::awaitable<Result<protocol::PluginInfo>> describe(asio::any_io_executor executor,
-                                                       PluginCommand command) {
+                                                       PluginCommand command,
+                                                       std::chrono::milliseconds limit) {
   using namespace std::chrono_literals;
   RAD_CO_TRY(auto process, PluginProcess::start(executor, std::move(command)));
   const protocol::InitializeParams nothing;
-  const CallLimits quick{10s, 0s, 1s};
+  const CallLimits quick{limit, 0s, 1s};
   auto info =
       co_await process->ask<protocol::PluginInfo>("initialize", protocol::to_json(nothing), quick);
   co_await process->stop(2s);
@@ -77,6 +78,19 @@ PluginSchema to_schema(const protocol::PluginInfo& info) {
           info.consumes, info.options, info.checks};
 }
 
+std::vector<Diagnostic> judge(const Config& config, const PluginCatalog& catalog) {
+  Config judged = config;
+  std::erase_if(judged.targets, [&](const TargetConfig& target) {
+    return catalog.broken.contains(target.restore.plugin) ||
+           (target.instance && catalog.broken.contains(target.instance->plugin));
+  });
+  std::vector<Diagnostic> mistakes = check_against_plugins(judged, catalog.schemas);
+  const std::vector<Diagnostic> unknown = uses_of_broken(config, catalog.broken);
+  mistakes.insert(mistakes.end(), unknown.begin(), unknown.end());
+  sort_by_position(mistakes);
+  return mistakes;
+}
+
 asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor executor,
                                                         const AgentOptions& options) {
   std::error_code ec;
@@ -106,7 +120,10 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
       catalog.broken.emplace(name, std::move(command).error());
       continue;
     }
-    auto info = co_await describe(executor, *command);
+    auto info = co_await describe(executor, *command, std::chrono::seconds(10));
+    if (!info && info.error().reason == Reason::timeout) {
+      info = co_await describe(executor, *command, std::chrono::seconds(30));
+    }
     if (!info) {
       catalog.broken.emplace(name, std::move(info).error());
     } else if (info->name != name) {

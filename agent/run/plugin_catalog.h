@@ -1,7 +1,6 @@
 // The plugins that are installed, and what they say of themselves.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 
 #include "agent/base/error.h"
 #include "agent/config/config.h"
+#include "agent/config/plugin_check.h"
 #include "agent/model/plugin_schema.h"
 #include "plugins/protocol/messages.h"
 
@@ -18,14 +18,19 @@ namespace rad {
 
 struct PluginCatalog {
   PluginSchemas schemas;
-  std::map<std::string, Error> broken;  ///< plugins that could not say what they are
+  BrokenPlugins broken;
 };
+
+/// Everything that is wrong with `config` for one run of now: check_against_plugins(), and
+/// uses_of_broken().
+std::vector<Diagnostic> judge(const Config& config, const PluginCatalog& catalog);
 
 PluginSchema to_schema(const protocol::PluginInfo& info);
 
 /// Starts every file in the plugin directory whose name has no leading dot, and everything that has
-/// a socket, asks it to describe itself, and ends it; each within 10 s. A directory that is not
-/// there is an error, unless there are sockets.
+/// a socket, asks it to describe itself, and ends it; each within 10 s, and once more within 30 s
+/// if the host was too busy for that. A directory that is not there is an error, unless there are
+/// sockets.
 boost::asio::awaitable<Result<PluginCatalog>> describe_plugins(
     boost::asio::any_io_executor executor, const AgentOptions& options);
 

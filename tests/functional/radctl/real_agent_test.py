@@ -256,6 +256,25 @@ class Commands(RealAgent):
         waited = self.radctl("run", "wait", run, "--json")
         self.assertEqual(waited.status, 0, waited)
 
+    def test_a_plugin_that_is_silent_for_once(self):
+        self.host.add_fake("t")
+        # Its binary is elsewhere; the file in the plugin directory works as soon as it may.
+        works = self.host.top / "works"
+        shutil.move(self.host.plugins / "fake", self.host.top / "fake")
+        plugin = self.host.plugins / "fake"
+        plugin.write_text(f"#!/bin/sh\n[ -e {works} ] || exit 9\nexec {self.host.top}/fake\n")
+        plugin.chmod(0o755)
+        agent = self.serve()
+        self.assertIn("plugin 'fake' does not answer", agent.stderr)
+        self.assertIn("1 plugin cannot be used", self.radctl("plugin", "list").stdout)
+        ended = self.radctl("run", "start", "t", "--depth", "verify", "--reason", "x", "--wait")
+        self.assertEqual(ended.status, 3, ended)
+        self.assertNotIn("not installed", ended.stdout + ended.stderr)
+        works.touch()
+        self.assertTrue(agent.wait_for("plugin 'fake' answers again", 90))
+        ended = self.radctl("run", "start", "t", "--depth", "verify", "--reason", "x", "--wait")
+        self.assertEqual(ended.status, 0, ended)
+
     def test_a_stranger(self):
         if os.geteuid() != 0:
             self.skipTest("needs root to become somebody else")

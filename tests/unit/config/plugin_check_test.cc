@@ -113,6 +113,29 @@ TEST(PluginCheck, PluginsAndRoles) {
                    "plugins that have it: disk, wal_e"}));
 }
 
+TEST(PluginCheck, APluginThatDoesNotAnswerIsNoMistakeOfTheConfiguration) {
+  const BrokenPlugins broken{{"disk", fail(Reason::timeout, "no answer within 30 s", "look")}};
+  const auto config = load(R"(
+  - {name: a, restore: {plugin: disk}, instance: {plugin: postgresql}, checks: [{check: disk_ag}]}
+  - {name: b, restore: {plugin: wale}}
+  - {name: c, restore: {plugin: wal_e, envdir: /e}, checks: [{check: its_own}]}
+)");
+  auto known = plugins();
+  known.erase("disk");
+  const auto errors = check_against_plugins(config, known, broken);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].key, "targets[1].restore.plugin");
+  const auto uses = uses_of_broken(config, broken);
+  ASSERT_EQ(uses.size(), 1U);
+  EXPECT_EQ(uses[0].key, "targets[0].restore.plugin");
+  EXPECT_EQ(uses[0].message,
+            "plugin 'disk' is installed, but does not answer: no answer within 30 s");
+  EXPECT_EQ(broken_plugin_of(config.targets[0], known, broken)->reason, Reason::timeout);
+  EXPECT_EQ(broken_plugin_of(config.targets[1], known, broken), nullptr);
+  // Nobody offers its check: it would be left out in silence.
+  EXPECT_NE(broken_plugin_of(config.targets[2], known, broken), nullptr);
+}
+
 TEST(PluginCheck, KindsFit) {
   EXPECT_EQ(errors_of("  - {name: a, restore: {plugin: disk}, instance: {plugin: postgresql}}\n"),
             (Lines{"2:59 targets[0].instance.plugin: plugin 'postgresql' takes "
