@@ -184,6 +184,28 @@ class Held(HoldTest):
         self.stop(server)
         self.check_nothing_left()
 
+    def test_ends_though_the_store_is_full(self):
+        """The end cannot be written down, but what is to go may be what makes room for that."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount")
+        state = self.host.state
+        state.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "rad", state], check=True)
+        self.addCleanup(subprocess.run, ["umount", "--lazy", state], check=True)
+        server = self.serve()
+        hold = self.hold_through_the_daemon("20s")
+        filler = state / "filler"
+        with self.assertRaises(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        wait_until("the data is gone", lambda: not list(self.host.scratch.iterdir()), 60)
+        self.assertEqual(self.psql(hold["command"], READ).returncode, 2)
+        self.assertEqual([row[0] for row in self.host.query("select run_id from holds")],
+                         [hold["run_id"]])
+        filler.unlink()
+        self.check_gone()
+        self.stop(server)
+
     def test_holder_that_is_killed(self):
         server = self.serve()
         hold = self.hold_through_the_daemon()
