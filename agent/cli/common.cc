@@ -48,14 +48,8 @@ const TargetConfig* find_target_or_explain(const Config& config, const CommonOpt
                                            const std::string& name) {
   const TargetConfig* target = config.find_target(name);
   if (target != nullptr) return target;
-  std::vector<std::string> names;
-  for (const TargetConfig& known : config.targets) names.push_back(known.name);
-  const auto meant = closest(name, names);
-  const Error error =
-      fail(Reason::config_invalid,
-           fmt::format("there is no target '{}' in {}", name, common.config.string()),
-           meant ? fmt::format("did you mean '{}'?", *meant)
-                 : fmt::format("the targets are: {}", fmt::join(names, ", ")));
+  Error error = unknown_target(config, name);
+  error.message += " in " + common.config.string();
   print_error(error);
   answer_error(error, common);
   return nullptr;

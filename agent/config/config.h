@@ -162,4 +162,9 @@ struct Config {
   const TargetConfig* find_target(std::string_view name) const noexcept;
 };
 
+/// "there is no target 'x'", with the one that was meant, or those that there are.
+/// \param others names that would do as well
+Error unknown_target(const Config& config, std::string_view name,
+                     std::vector<std::string> others = {});
+
 }  // namespace rad

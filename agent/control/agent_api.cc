@@ -31,13 +31,9 @@ Status no_input(const ApiCall& call) {
   return body.check();
 }
 
-HttpResponse unknown_target(const Config& config, const std::string& name) {
-  std::vector<std::string> known;
-  for (const TargetConfig& target : config.targets) known.push_back(target.name);
-  const auto close = closest(name, known);
-  return not_found(fmt::format("there is no target '{}'", printable(name, 100)),
-                   close ? fmt::format("did you mean '{}'?", *close)
-                         : std::string("`radctl target list` shows them"));
+HttpResponse no_target(const Config& config, const std::string& name) {
+  Error error = unknown_target(config, name);
+  return not_found(std::move(error.message), std::move(error.hint));
 }
 
 bool may_connect(const Caller& caller) {
@@ -74,7 +70,7 @@ asio::awaitable<ApiResult> get_target(ApiCall& call) {
   RAD_CO_TRY(const auto targets, call.daemon.targets());
   const std::string& name = call.names.front();
   const auto found = std::ranges::find(targets, name, &TargetView::name);
-  if (found == targets.end()) co_return unknown_target(call.daemon.generation()->config, name);
+  if (found == targets.end()) co_return no_target(call.daemon.generation()->config, name);
   co_return json_answer(to_json(*found));
 }
 
@@ -83,7 +79,7 @@ asio::awaitable<ApiResult> list_backups(ApiCall& call) {
   const std::string name = call.names.front();
   const auto generation = call.daemon.generation();
   if (generation->config.find_target(name) == nullptr) {
-    co_return unknown_target(generation->config, name);
+    co_return no_target(generation->config, name);
   }
   ApiState& state = call.state;
   if (state.listing_backups >= kMaxListings) {
@@ -124,10 +120,11 @@ asio::awaitable<ApiResult> reload(ApiCall& call) {
   RAD_CO_CHECK(no_input(call));
   const Caller caller = call.caller;
   const Status loaded = co_await call.daemon.reload();
-  call.daemon.audit(caller, "reload", "", loaded ? "" : printable(loaded.error().message, 500),
-                    true);
-  if (!loaded) co_return error_answer_with_detail(loaded.error());
   const auto generation = call.daemon.generation();
+  call.daemon.audit(caller, "reload", "", "", true,
+                    loaded ? fmt::format("reloaded: {} targets", generation->config.targets.size())
+                           : "nothing is changed: " + printable(loaded.error().message, 500));
+  if (!loaded) co_return error_answer_with_detail(loaded.error());
   co_return json_answer({{"targets", generation->config.targets.size()},
                          {"schedules", count_schedules(generation->config)}});
 }

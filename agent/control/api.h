@@ -52,6 +52,7 @@ boost::asio::awaitable<ApiResult> list_targets(ApiCall& call);
 boost::asio::awaitable<ApiResult> get_target(ApiCall& call);
 boost::asio::awaitable<ApiResult> list_backups(ApiCall& call);
 boost::asio::awaitable<ApiResult> list_schedules(ApiCall& call);
+boost::asio::awaitable<ApiResult> list_missed(ApiCall& call);
 boost::asio::awaitable<ApiResult> pause_schedules(ApiCall& call);
 boost::asio::awaitable<ApiResult> resume_schedules(ApiCall& call);
 boost::asio::awaitable<ApiResult> list_runs(ApiCall& call);

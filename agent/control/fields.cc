@@ -160,6 +160,12 @@ std::optional<std::chrono::milliseconds> Fields::duration(std::string_view name,
   return std::nullopt;
 }
 
+TimePoint Fields::instant(std::string_view name) {
+  const auto time = parse_time(needed_text(name, "an instant as RFC 3339, in UTC"));
+  if (!time) complain(name, "is no instant", "for example 2026-11-01T00:00:00Z");
+  return time ? *time : TimePoint{};
+}
+
 Status Fields::check() const {
   if (first_error_) return *first_error_;
   for (const auto& [name, value] : values_) {

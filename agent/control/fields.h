@@ -12,6 +12,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "agent/base/clock.h"
 #include "agent/base/error.h"
 
 namespace rad {
@@ -38,6 +39,8 @@ class Fields {
   /// "4h"; at most `most`.
   std::optional<std::chrono::milliseconds> duration(std::string_view name,
                                                     std::chrono::milliseconds most);
+  /// A time as RFC 3339; its absence is an error.
+  TimePoint instant(std::string_view name);
   /// Says that the value of `name` is wrong.
   void complain(std::string_view name, std::string message, std::string hint = {});
 

@@ -18,6 +18,7 @@ constexpr std::array kRoutes{
     Route{kGet, "/v1/targets/{target}", kLook, "getTarget", "target.show", get_target},
     Route{kGet, "/v1/targets/{target}/backups", kLook, "listBackups", "backup.list", list_backups},
     Route{kGet, "/v1/schedules", kLook, "listSchedules", "schedule.list", list_schedules},
+    Route{kGet, "/v1/missed", kLook, "listMissed", "missed.list", list_missed},
     Route{kPost, "/v1/schedules/pause", kAct, "pauseSchedules", "schedule.pause", pause_schedules},
     Route{kPost, "/v1/schedules/resume", kAct, "resumeSchedules", "schedule.resume",
           resume_schedules},

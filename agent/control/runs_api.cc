@@ -115,13 +115,8 @@ asio::awaitable<ApiResult> list_runs(ApiCall& call) {
 
 asio::awaitable<ApiResult> list_restores(ApiCall& call) {
   RAD_CO_TRY(Fields query, Fields::from_query(call.request.query));
-  const auto instant = [&query](std::string_view name) {
-    const auto time = parse_time(query.needed_text(name, "an instant as RFC 3339, in UTC"));
-    if (!time) query.complain(name, "is no instant", "for example 2026-11-01T00:00:00Z");
-    return time ? *time : TimePoint{};
-  };
-  const TimePoint from = instant("from");
-  const TimePoint to = instant("to");
+  const TimePoint from = query.instant("from");
+  const TimePoint to = query.instant("to");
   RAD_CO_CHECK(query.check());
   RAD_CO_TRY(const auto restores, call.daemon.store().measured_restores(from, to));
   co_return json_answer({{"restores", to_json_list(restores)}});
@@ -200,7 +195,10 @@ asio::awaitable<ApiResult> cancel_run(ApiCall& call) {
   const std::string why = body.reason();
   RAD_CO_CHECK(body.check());
   RAD_CO_TRY(auto refused, refuse_unknown(call, id));
-  if (refused) co_return *std::move(refused);
+  if (refused) {
+    call.daemon.audit(call.caller, "run.cancel", id, why, true, "there is no such run");
+    co_return *std::move(refused);
+  }
   RAD_CO_CHECK(call.daemon.cancel_run(call.caller, id, why));
   co_return json_answer({{"run_id", id}}, 202);
 }
@@ -210,7 +208,10 @@ asio::awaitable<ApiResult> open_hold(ApiCall& call) {
   RAD_CO_TRY(const Fields body, Fields::from_body(call.request.body));
   RAD_CO_CHECK(body.check());
   RAD_CO_TRY(auto refused, refuse_unheld(call, id));
-  if (refused) co_return *std::move(refused);
+  if (refused) {
+    call.daemon.audit(call.caller, "hold.open", id, "", true, "no instance of this run is held");
+    co_return *std::move(refused);
+  }
   RAD_CO_TRY(const std::string command, call.daemon.open_hold(call.caller, id));
   co_return json_answer({{"run_id", id}, {"command", command}});
 }
@@ -220,7 +221,10 @@ asio::awaitable<ApiResult> release_hold(ApiCall& call) {
   RAD_CO_TRY(const Fields body, Fields::from_body(call.request.body));
   RAD_CO_CHECK(body.check());
   RAD_CO_TRY(auto refused, refuse_unheld(call, id));
-  if (refused) co_return *std::move(refused);
+  if (refused) {
+    call.daemon.audit(call.caller, "hold.release", id, "", true, "no instance of this run is held");
+    co_return *std::move(refused);
+  }
   RAD_CO_CHECK(call.daemon.release_hold(call.caller, id));
   co_return json_answer({{"run_id", id}}, 202);
 }

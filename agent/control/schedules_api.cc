@@ -11,9 +11,12 @@ namespace rad {
 namespace {
 
 namespace asio = boost::asio;
+namespace bj = boost::json;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMissed = 100;
+constexpr std::uint64_t kMaxPage = 1000;
+constexpr std::uint64_t kPage = 500;
 constexpr auto kLongestPause = std::chrono::milliseconds(366 * 24h);
 
 /// A time or a duration from now. Nothing: until somebody resumes it.
@@ -37,14 +40,49 @@ std::optional<TimePoint> until_of(Fields& body, TimePoint now) {
   return *time;
 }
 
+/// "2026-11-20T03:30:00.000Z/customers-db/daily"
+std::string text_of(const MissedView& missed) {
+  return fmt::format("{}/{}/{}", format_rfc3339(missed.slot), missed.target, missed.schedule);
+}
+
+std::optional<MissedKey> key_of(const std::string& text) {
+  const std::size_t first = text.find('/');
+  const std::size_t second = first == std::string::npos ? first : text.find('/', first + 1);
+  if (second == std::string::npos) return std::nullopt;
+  const auto slot = parse_time(text.substr(0, first));
+  if (!slot) return std::nullopt;
+  return MissedKey{*slot, text.substr(first + 1, second - first - 1), text.substr(second + 1)};
+}
+
 }  // namespace
 
 asio::awaitable<ApiResult> list_schedules(ApiCall& call) {
   RAD_CO_TRY(const Fields query, Fields::from_query(call.request.query));
   RAD_CO_CHECK(query.check());
   RAD_CO_TRY(const auto schedules, call.daemon.schedules());
-  RAD_CO_TRY(const auto missed, call.daemon.missed(kMissed));
+  RAD_CO_TRY(const auto missed, call.daemon.missed({.limit = kMissed, .after = {}}));
   co_return json_answer({{"schedules", to_json_list(schedules)}, {"missed", to_json_list(missed)}});
+}
+
+asio::awaitable<ApiResult> list_missed(ApiCall& call) {
+  RAD_CO_TRY(Fields query, Fields::from_query(call.request.query));
+  MissedFilter filter;
+  filter.from = query.instant("from");
+  filter.to = query.instant("to");
+  const std::uint64_t limit = query.number("limit", 1, kMaxPage, kPage);
+  if (const auto after = query.text("after")) {
+    filter.after = key_of(*after);
+    if (!filter.after) query.complain("after", "is no next_after of a page before");
+  }
+  RAD_CO_CHECK(query.check());
+  filter.limit = static_cast<std::size_t>(limit) + 1;
+  RAD_CO_TRY(std::vector<MissedView> missed, call.daemon.missed(filter));
+  bj::value next = nullptr;
+  if (missed.size() > limit) {
+    missed.pop_back();
+    next = bj::string(text_of(missed.back()));
+  }
+  co_return json_answer({{"missed", to_json_list(missed)}, {"next_after", std::move(next)}});
 }
 
 asio::awaitable<ApiResult> pause_schedules(ApiCall& call) {

@@ -124,6 +124,8 @@ bj::object to_json(const ScheduleView& schedule) {
           {"next", optional_time(schedule.next)},
           {"attempts", schedule.attempts},
           {"waits_for", safe_string(schedule.waits_for)},
+          {"turns", schedule.turns},
+          {"proof_within_seconds", optional_seconds(schedule.proof_within)},
           {"pause", std::move(pause)}};
 }
 
@@ -148,6 +150,7 @@ bj::object to_json(const TargetView& target) {
           {"instance_plugin", safe_string(target.instance_plugin)},
           {"checks", texts(target.checks)},
           {"proofs", to_json_list(target.proofs)},
+          {"cleanup_failed", safe_string(target.cleanup_failed)},
           {"schedules", to_json_list(target.schedules)}};
 }
 

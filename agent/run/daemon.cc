@@ -230,8 +230,9 @@ Status Daemon::resume(const Caller& caller, const std::string& target,
   return impl_->resume(caller, target, schedule);
 }
 void Daemon::audit(const Caller& caller, const std::string& action, const std::string& subject,
-                   const std::string& note, bool allowed) {
-  impl_->audit(caller, action, subject, note, allowed, allowed ? "" : "refused");
+                   const std::string& note, bool allowed, const std::string& outcome) {
+  const bool plain = outcome.empty() && !allowed;
+  impl_->audit(caller, action, subject, note, allowed, plain ? "refused" : outcome);
 }
 StatusView Daemon::status() const {
   return impl_->status();
@@ -242,8 +243,8 @@ Result<std::vector<TargetView>> Daemon::targets() const {
 Result<std::vector<ScheduleView>> Daemon::schedules() const {
   return impl_->scheduler_.views();
 }
-Result<std::vector<MissedView>> Daemon::missed(std::size_t limit) const {
-  return impl_->store_.list_missed("", TimePoint::min(), limit);
+Result<std::vector<MissedView>> Daemon::missed(const MissedFilter& filter) const {
+  return impl_->store_.list_missed(filter);
 }
 std::shared_ptr<const Generation> Daemon::generation() const {
   return impl_->context_->generation;

@@ -88,15 +88,16 @@ class Daemon {
   /// The psql line of a held instance; that somebody asked for it stands in the audit.
   Result<std::string> open_hold(const Caller& caller, const std::string& run_id);
   /// Writes one line of the audit: for what was refused, and for a reload.
+  /// \param outcome "" is "refused" if it is not allowed
   void audit(const Caller& caller, const std::string& action, const std::string& subject,
-             const std::string& note, bool allowed);
+             const std::string& note, bool allowed, const std::string& outcome = {});
 
   // What people look at.
 
   StatusView status() const;
   Result<std::vector<TargetView>> targets() const;
   Result<std::vector<ScheduleView>> schedules() const;
-  Result<std::vector<MissedView>> missed(std::size_t limit) const;
+  Result<std::vector<MissedView>> missed(const MissedFilter& filter) const;
   /// The backups that the target's restore plugin sees now, newest first; its own JSON.
   boost::asio::awaitable<Result<boost::json::value>> backups(const std::string& target);
   std::shared_ptr<const Generation> generation() const;

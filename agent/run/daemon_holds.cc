@@ -8,16 +8,23 @@
 namespace rad {
 
 Status Daemon::Impl::release_hold(const Caller& caller, const std::string& run_id) {
-  RAD_TRY(const Hold hold, holds_.find(run_id));
-  RAD_CHECK(holds_.release(run_id));
+  const auto hold = holds_.find(run_id);
+  const Status released = hold ? holds_.release(run_id) : Status(hold.error());
   audit(caller, "hold.release", run_id, "", true,
-        fmt::format("held for {} until {}", hold.owner, format_rfc3339(hold.until)));
+        released ? fmt::format("held for {} until {}", hold->owner, format_rfc3339(hold->until))
+                 : released.error().message);
+  RAD_CHECK(released);
   wake_.cancel();
   return {};
 }
 
 Result<std::string> Daemon::Impl::open_hold(const Caller& caller, const std::string& run_id) {
-  RAD_TRY(const Hold hold, holds_.find(run_id));
+  const auto found = holds_.find(run_id);
+  if (!found) {
+    audit(caller, "hold.open", run_id, "", true, found.error().message);
+    return found.error();
+  }
+  const Hold& hold = *found;
   const std::string line = hold.state == HoldState::held ? psql_line(hold) : "";
   if (line.empty()) {
     Error error = fail(Reason::check_error,

@@ -17,17 +17,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error unknown_target(const Config& config, const std::string& name) {
-  std::vector<std::string> known;
-  for (const TargetConfig& target : config.targets) known.push_back(target.name);
-  Error error = fail(Reason::config_invalid, fmt::format("there is no target '{}'", name));
-  const auto close = closest(name, known);
-  error.hint = close ? fmt::format("did you mean '{}'?", *close) : "radctl target list shows them";
-  return error;
-}
-
 /// A pause that stops nothing would only be found out when a run starts that nobody wants.
 Status check_schedule(const Config& config, const std::string& target, const std::string& name) {
+  const bool rotates =
+      std::ranges::find(config.rotations, target, &RotationConfig::name) != config.rotations.end();
+  if (target != kEvery && !rotates && config.find_target(target) == nullptr) {
+    std::vector<std::string> rotations;
+    for (const RotationConfig& rotation : config.rotations) rotations.push_back(rotation.name);
+    return unknown_target(config, target, std::move(rotations));
+  }
   if (name == kEvery) return {};
   std::vector<std::string> known;
   for (const TargetConfig& one : config.targets) {
@@ -36,7 +34,8 @@ Status check_schedule(const Config& config, const std::string& target, const std
   }
   for (const RotationConfig& rotation : config.rotations) {
     const auto& members = rotation.members;
-    if (target == kEvery || std::ranges::find(members, target) != members.end()) {
+    if (target == kEvery || target == rotation.name ||
+        std::ranges::find(members, target) != members.end()) {
       known.push_back(rotation.name);
     }
   }
@@ -121,7 +120,11 @@ std::optional<Daemon::Impl::Busy> Daemon::Impl::busy_with(const std::string& tar
 
 Result<StartAnswer> Daemon::Impl::start_run(const Caller& caller, const StartRequest& request) {
   const TargetConfig* target = config().find_target(request.target);
-  if (target == nullptr) return unknown_target(config(), request.target);
+  if (target == nullptr) {
+    Error error = unknown_target(config(), request.target);
+    audit(caller, "run.start", request.target, request.note, true, error.message);
+    return error;
+  }
   StartAnswer answer;
   const std::optional<Busy> busy = busy_with(request.target);
   if (busy) answer.time_left = busy->time_left;
@@ -188,27 +191,29 @@ Status Daemon::Impl::cancel_run(const Caller& caller, const std::string& run_id,
     return {};
   }
   RAD_TRY(const auto known, store_.load_run(run_id));
-  if (known && known->ended_at) {
-    return fail(
-        Reason::config_invalid,
-        fmt::format("run {} has ended already, at {}", run_id, format_rfc3339(*known->ended_at)),
-        "radctl run show " + run_id);
-  }
-  return fail(Reason::config_invalid, fmt::format("no run '{}' goes on or waits here", run_id),
-              "radctl run list");
+  Error error =
+      known && known->ended_at
+          ? fail(Reason::config_invalid,
+                 fmt::format("run {} has ended already, at {}", run_id,
+                             format_rfc3339(*known->ended_at)),
+                 "radctl run show " + run_id)
+          : fail(Reason::config_invalid, fmt::format("no run '{}' goes on or waits here", run_id),
+                 "radctl run list");
+  audit(caller, "run.cancel", run_id, why, true, error.message);
+  return error;
 }
 
 Status Daemon::Impl::pause(const Caller& caller, Pause pause) {
   pause.owner = caller.user;
   pause.since = clock_.now();
-  if (pause.target != kEvery) {
-    const TargetConfig* target = config().find_target(pause.target);
-    if (target == nullptr) return unknown_target(config(), pause.target);
-  }
-  RAD_CHECK(check_schedule(config(), pause.target, pause.schedule));
-  RAD_CHECK(store_.put_pause(pause));
-  audit(caller, "schedule.pause", pause.target + "/" + pause.schedule, pause.reason, true,
-        pause.until ? "until " + format_rfc3339(*pause.until) : "until it is resumed");
+  const std::string subject = pause.target + "/" + pause.schedule;
+  Status paused = check_schedule(config(), pause.target, pause.schedule);
+  if (paused) paused = store_.put_pause(pause);
+  const std::string done =
+      pause.until ? "until " + format_rfc3339(*pause.until) : "until it is resumed";
+  audit(caller, "schedule.pause", subject, pause.reason, true,
+        paused ? done : paused.error().message);
+  RAD_CHECK(paused);
   look_again();
   return {};
 }
@@ -219,14 +224,18 @@ Status Daemon::Impl::resume(const Caller& caller, const std::string& target,
   const bool known = std::ranges::any_of(pauses, [&](const Pause& pause) {
     return pause.target == target && pause.schedule == schedule;
   });
+  Status resumed;
   if (!known) {
-    return fail(
-        Reason::config_invalid,
-        fmt::format("no pause of target '{}' and schedule '{}' is in force", target, schedule),
-        "radctl schedule list shows the pauses; resume one with the words it was made with");
+    resumed =
+        fail(Reason::config_invalid,
+             fmt::format("no pause of target '{}' and schedule '{}' is in force", target, schedule),
+             "radctl schedule list shows the pauses; resume one with the words it was made with");
+  } else {
+    resumed = store_.remove_pause(target, schedule);
   }
-  RAD_CHECK(store_.remove_pause(target, schedule));
-  audit(caller, "schedule.resume", target + "/" + schedule, "", true, "resumed");
+  audit(caller, "schedule.resume", target + "/" + schedule, "", true,
+        resumed ? "resumed" : resumed.error().message);
+  RAD_CHECK(resumed);
   look_again();
   return {};
 }

@@ -52,6 +52,10 @@ struct ScheduleView {
   std::string waits_for;  ///< why a due one does not run yet
   /// Longest time between two of its times; nothing if backups decide.
   std::optional<std::chrono::milliseconds> longest_interval;
+  std::uint64_t turns = 0;  ///< of a rotation: how many targets take them; 0 for a schedule
+  /// How old the newest proof of a target may be while all goes to plan: from turn to turn, and the
+  /// window. Nothing if backups decide.
+  std::optional<std::chrono::milliseconds> proof_within;
   std::optional<PauseView> pause;
 };
 
@@ -72,8 +76,10 @@ struct TargetView {
   std::string restore_plugin;
   std::string instance_plugin;  ///< "" if there is none
   std::vector<std::string> checks;
-  std::vector<ProofView> proofs;        ///< one for each depth that was ever tried
-  std::vector<ScheduleView> schedules;  ///< the rotations that it is a member of too
+  std::vector<ProofView> proofs;  ///< one for each depth that was ever tried
+  std::string cleanup_failed;     ///< id of the newest run that could not clean up after itself; ""
+  /// Its own, then the rotations that it is a member of: those have another `target`.
+  std::vector<ScheduleView> schedules;
 };
 
 struct HoldView {

@@ -46,18 +46,28 @@ std::string waits_of(const Standing& standing, const Tick& tick) {
   return "";
 }
 
-std::optional<std::chrono::milliseconds> interval_of(const Plan& plan, const Standing& standing) {
+/// How often a target has its turn.
+void add_interval(ScheduleView& view, const Plan& plan) {
   auto is = [&](const PlannedSchedule& schedule) {
-    return schedule.cron && schedule.target == standing.target &&
-           schedule.name == standing.schedule;
+    return schedule.cron && schedule.target == view.target && schedule.name == view.schedule;
   };
+  const PlannedSchedule* found = nullptr;
+  std::size_t times = 1;
   for (const PlannedSchedule& schedule : plan.schedules) {
-    if (is(schedule)) return schedule.cron->longest_interval();
+    if (is(schedule)) found = &schedule;
   }
   for (const Plan::Rotation& rotation : plan.rotations) {
-    if (is(rotation.schedule)) return rotation.schedule.cron->longest_interval();
+    if (!is(rotation.schedule)) continue;
+    found = &rotation.schedule;
+    view.turns = rotation.config.members.size();
+    times = view.turns;
+    // The first turn of one round, the last of the next.
+    if (rotation.config.order == RotationOrder::random) times = 2 * times - 1;
   }
-  return std::nullopt;
+  if (found == nullptr) return;
+  view.longest_interval = found->cron->longest_interval();
+  view.proof_within = *view.longest_interval * times +
+                      found->timing.window.value_or(default_window(view.longest_interval));
 }
 
 }  // namespace
@@ -86,7 +96,7 @@ std::vector<ScheduleView> schedule_views(const Config& config, const Plan& plan,
     view.waits_for = waits_of(standing, tick);
     const Pause* pause = pause_of(world.pauses, standing.target, standing.schedule, now);
     if (pause != nullptr) view.pause = *pause;
-    view.longest_interval = interval_of(plan, standing);
+    add_interval(view, plan);
     views.push_back(std::move(view));
   }
   return views;

@@ -105,7 +105,7 @@ class Chooser {
 };
 
 std::string Chooser::places_taken() const {
-  std::string text = fmt::format("{} of {} runs go on", count_, limits_.max_runs);
+  std::string text = fmt::format("a free place: {} of {} runs go on", count_, limits_.max_runs);
   const RunningRun* oldest = nullptr;
   for (const RunningRun& run : running_) {
     if (run.id.empty()) continue;
@@ -122,21 +122,21 @@ void Chooser::offer(const Place& place) {
     const bool gathers =
         other.schedule != "manual" && other.depth < run.depth && run.scratch <= most_;
     if (gathers) claim(run.scratch);
-    return wait(run, MissCause::target_busy, describe(other) + " holds the target");
+    return wait(run, MissCause::target_busy, describe(other) + ", which holds the target");
   }
   if (const auto first = started_.find(run.target); first != started_.end()) {
     return wait(run, MissCause::target_busy,
-                fmt::format("a {} of the same target ({}) goes first",
+                fmt::format("a {} of the same target ({}), which goes first",
                             to_string(first->second.depth), first->second.schedule));
   }
   if (run.scratch > free_) {
-    const auto text = fmt::format("needs {} of scratch, {} can be had now",
+    const auto text = fmt::format("scratch space: {} are needed, {} can be had now",
                                   format_bytes(run.scratch), format_bytes(free_));
     if (run.scratch > most_) {
       return wait(run, MissCause::scratch,
                   text + fmt::format(" and {} at most", format_bytes(most_)));
     }
-    const auto behind = gathering_.empty() ? "" : fmt::format(", {} comes first", gathering_);
+    const auto behind = gathering_.empty() ? "" : fmt::format(", and {} comes first", gathering_);
     if (gathering_.empty()) gathering_ = run.target;
     claim(run.scratch);
     return wait(run, MissCause::scratch, text + behind);

@@ -118,6 +118,8 @@ class Store {
   /// Newest slot first; all targets if `target` is empty.
   Result<std::vector<MissedSlot>> list_missed(const std::string& target, TimePoint since,
                                               std::size_t limit);
+  /// Of all targets: newest slot first, then by target and schedule.
+  Result<std::vector<MissedSlot>> list_missed(const MissedFilter& filter);
   /// Keeps the first_seen of a backup that is known. \return whether it is new.
   Result<bool> record_backup(const KnownBackup& backup);
   /// Newest first (finished_at, else first_seen); of all targets if `target` is empty.

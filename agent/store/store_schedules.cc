@@ -16,6 +16,15 @@ using store::to_ms;
 
 namespace {
 
+MissedSlot missed_slot(const Statement& row) {
+  return {.target = row.text(0),
+          .schedule = row.text(1),
+          .slot = from_ms(row.integer(2)),
+          .cause = row.text(3),
+          .detail = row.text(4),
+          .recorded_at = from_ms(row.integer(5))};
+}
+
 /// Runs a statement that is run several times.
 Status run_again(Statement& statement) {
   Status done = statement.run();
@@ -158,12 +167,29 @@ Result<std::vector<MissedSlot>> Store::list_missed(const std::string& target, Ti
   list.bind(2, to_ms(since)).bind(3, static_cast<std::int64_t>(limit));
   std::vector<MissedSlot> slots;
   RAD_CHECK(each_row(list, [&](const Statement& row) -> Status {
-    slots.push_back({.target = row.text(0),
-                     .schedule = row.text(1),
-                     .slot = from_ms(row.integer(2)),
-                     .cause = row.text(3),
-                     .detail = row.text(4),
-                     .recorded_at = from_ms(row.integer(5))});
+    slots.push_back(missed_slot(row));
+    return {};
+  }));
+  return slots;
+}
+
+Result<std::vector<MissedSlot>> Store::list_missed(const MissedFilter& filter) {
+  RAD_TRY(auto list,
+          impl_->database.prepare(
+              "SELECT target, schedule, slot, cause, detail, recorded_at FROM missed_slots "
+              "WHERE slot >= ?1 AND slot < ?2 AND slot <= ?3 "
+              "AND (slot < ?3 OR (target, schedule) > (?4, ?5)) "
+              "ORDER BY slot DESC, target, schedule LIMIT ?6"));
+  const MissedKey after = filter.after.value_or(MissedKey{.slot = TimePoint::max()});
+  list.bind(1, to_ms(filter.from))
+      .bind(2, to_ms(filter.to))
+      .bind(3, to_ms(after.slot))
+      .bind(4, after.target)
+      .bind(5, after.schedule)
+      .bind(6, static_cast<std::int64_t>(filter.limit));
+  std::vector<MissedSlot> slots;
+  RAD_CHECK(each_row(list, [&](const Statement& row) -> Status {
+    slots.push_back(missed_slot(row));
     return {};
   }));
   return slots;

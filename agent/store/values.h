@@ -46,6 +46,21 @@ struct RunFilter {
   std::string before;  ///< id of a run: only what comes after it in the list, for paging
 };
 
+/// Names a missed slot in their list: newest slot first, then by target and schedule.
+struct MissedKey {
+  TimePoint slot{};
+  std::string target;
+  std::string schedule;
+};
+
+/// Which missed slots to list.
+struct MissedFilter {
+  TimePoint from = TimePoint::min();
+  TimePoint to = TimePoint::max();  ///< not included
+  std::size_t limit = 100;
+  std::optional<MissedKey> after;  ///< only what comes after it in the list, for paging
+};
+
 /// Which audit entries to list, newest first; empty fields match everything.
 struct AuditFilter {
   std::string user;

@@ -206,7 +206,7 @@ class SystemdTest(unittest.TestCase):
         wait_until("the plugins of the dead agent are dead",
                    lambda: run_id not in "".join(self.left_in("/var/lib/rad-agent/scratch")))
         self.assertIn("interrupted", self.host.out("radctl", "run", "show", run_id, check=False))
-        # An interrupted run is queued again: let it end, and look at what is left then.
+        # A run by hand is not begun again, one of a schedule is: let that end, and look then.
         wait_until("nothing is left", lambda: not self.left_in("/var/lib/rad-agent/scratch") and
                    not self.runtime_leftovers() and not self.plugin_processes(), 300)
 
@@ -344,38 +344,65 @@ class SystemdTest(unittest.TestCase):
         wait_until("nothing is left", lambda: not self.holds() and not self.plugin_processes() and
                    not self.left_in("/var/lib/rad-agent/scratch") and not self.runtime_leftovers())
 
+    def user(self, name, *groups):
+        self.host.run("useradd", "--groups", ",".join(groups), "--user-group", name, check=False)
+        return name
+
+    def manual(self, page):
+        text = self.host.out("sh", "-c", f"zcat -f /usr/share/man/man1/{page}.1*")
+        return text.replace("\\-", "-")
+
     def test_12_a_new_user_writes_starts_and_cancels(self):
-        """With nothing but what the package brings: explain, check-config, radctl, the manual."""
-        told = self.host.out("rad-agent", "explain", "targets[].restore.plugin")
-        self.assertIn("plugin with the role restore", told)
-        example = self.host.out("rad-agent", "explain", "targets")
-        for key in ("targets[].name", "targets[].checks", "targets[].schedules"):
-            self.assertIn(key, example)
-        self.host.write("/etc/rad-agent/conf.d/second.yaml", TARGET.replace("customers-db", "second-db"))
+        """With nothing but what the package brings: explain, the examples and the manual pages."""
+        # The host's own, as WAL-E has it already.
+        self.host.run("sh", "-c", "mkdir -p /etc/wal-e.d/env && echo file:///srv/store "
+                      "> /etc/wal-e.d/env/WALE_FILE_PREFIX && chgrp -R rad-plugin /etc/wal-e.d && "
+                      "chmod -R u=rwX,g=rX,o= /etc/wal-e.d")
+        operator = self.user("operator2", "rad-operator")
+        viewer = self.user("viewer2", "rad-viewer")
+        stranger = self.user("stranger2")
+        manual = self.manual("radctl")
+        for command in ("run start", "run cancel", "run wait", "reload", "audit"):
+            self.assertIn(command, manual)
+        for command in ("check-config", "explain"):
+            self.assertIn(command, self.manual("rad-agent"))
+        every = self.host.out("rad-agent", "explain")
+        for key in ("targets[].name", "targets[].restore.plugin", "targets[].schedules"):
+            self.assertIn(key, every)
+            self.assertTrue(self.host.out("rad-agent", "explain", key))
+        # The least that works, under another name, and nothing changed.
+        examples = "/usr/share/doc/rad-agent/examples"
+        self.host.run("sh", "-c", f"sed s/customers-db/second-db/ {examples}/minimal.yaml "
+                      "> /etc/rad-agent/conf.d/second.yaml")
         self.host.run("rad-agent", "check-config")
-        self.assertIn("2 targets", self.host.out("radctl", "reload", user="operator1"))
-        refused = self.host.run("radctl", "run", "start", "second-db", "--reason", "look",
-                                user="stranger1", check=False)
-        self.assertEqual(refused.returncode, 5, refused)
+        self.assertIn("2 targets", self.host.out("radctl", "reload", user=operator))
+        for words, user, group in ((("status",), stranger, "rad-viewer"),
+                                   (("run", "start", "second-db", "--reason", "x"), stranger, "rad-viewer"),
+                                   (("run", "start", "second-db", "--reason", "x"), viewer, "rad-operator")):
+            refused = self.host.run("radctl", *words, user=user, check=False)
+            self.assertEqual(refused.returncode, 5, refused)
+            self.assertIn("error: ", refused.stderr)
+            self.assertRegex(refused.stderr, f"(?m)^hint: .*{group}")
+        self.host.run("radctl", "status", user=viewer)
         started = json.loads(self.host.out("radctl", "run", "start", "second-db", "--json",
-                                           "--reason", "first try", user="operator1"))
+                                           "--reason", "first try", user=operator))
         self.host.run("radctl", "run", "cancel", started["run_id"], "--reason", "enough seen",
-                      user="operator1")
-        ended = self.host.run("radctl", "run", "wait", started["run_id"], user="operator1",
+                      user=operator)
+        ended = self.host.run("radctl", "run", "wait", started["run_id"], user=operator,
                               check=False, timeout=120)
         self.assertEqual(ended.returncode, 6, ended)
-        self.assertIn("cancelled by operator1: enough seen", ended.stdout + ended.stderr)
+        self.assertIn("cancelled by operator2: enough seen", ended.stdout + ended.stderr)
         passed = self.host.run("radctl", "run", "start", "second-db", "--reason", "now all of it",
-                               "--wait", user="operator1", timeout=300)
+                               "--wait", user=operator, timeout=300)
         self.assertIn("PASS", passed.stdout)
         said = [(entry["user"], entry["action"], entry["allowed"])
                 for entry in json.loads(self.host.out("radctl", "audit", "--json"))["entries"]]
         # Of a stranger nothing is read but who it is.
-        for entry in (("stranger1", "connect", False), ("operator1", "run.start", True),
-                      ("operator1", "run.cancel", True), ("operator1", "reload", True)):
+        for entry in ((stranger, "connect", False), (viewer, "run.start", False),
+                      (operator, "run.start", True), (operator, "run.cancel", True),
+                      (operator, "reload", True)):
             self.assertIn(entry, said)
-        self.assertTrue(self.host.out("sh", "-c", "zcat -f /usr/share/man/man1/radctl.1* | head -1"))
-        self.host.run("rm", "/etc/rad-agent/conf.d/second.yaml")
+        self.host.run("rm", "-r", "/etc/rad-agent/conf.d/second.yaml", "/etc/wal-e.d")
         self.host.run("radctl", "reload")
 
     def test_20_upgrade_keeps_state(self):

@@ -2,6 +2,8 @@
 // pure functions of what the agent answered.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 
 #include "agent/cli/radctl/context.h"
@@ -40,12 +42,19 @@ int help(const Context& context, const cli::Parsed& parsed);
 std::string status_text(JsonView status, JsonView targets, JsonView schedules, const Look& look);
 std::string targets_text(JsonView targets, const Look& look);
 std::string target_text(JsonView target, const Look& look);
-/// \param only "" or the name of a target
-std::string schedules_text(JsonView schedules, JsonView status, const std::string& only,
+/// \param only targets and rotations to show; empty: all
+std::string schedules_text(JsonView schedules, JsonView status, const std::set<std::string>& only,
                            const Look& look);
 std::string backups_text(JsonView backups, const Look& look);
 std::string started_text(JsonView answer, const std::string& target, const Look& look);
-std::string runs_text(JsonView runs, JsonView status, const Look& look);
+/// Which of the waiting runs to show; empty fields match everything.
+struct WaitingFilter {
+  std::string target;
+  std::string depth;
+};
+/// \param waiting nothing: none of them
+std::string runs_text(JsonView runs, JsonView status, const std::optional<WaitingFilter>& waiting,
+                      const Look& look);
 /// \param report of /v1/runs/{run}; `target` of /v1/targets/{target}, may be empty
 std::string run_text(const boost::json::object& report, JsonView target, const Look& look);
 std::string log_line_text(JsonView line, const Look& look);

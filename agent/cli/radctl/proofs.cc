@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/base/text.h"
+
 namespace rad::radctl {
 
 JsonView proof_at(JsonView target, std::string_view depth) {
@@ -45,7 +47,69 @@ bool depth_matters(JsonView target, std::string_view depth) {
   });
 }
 
-std::string trouble_words(JsonView target, const Look& look) {
+bool is_rotation(JsonView schedule) {
+  return schedule.number("turns") != 0;
+}
+
+std::optional<TimePoint> proved_at_least(JsonView target, std::string_view depth) {
+  std::optional<TimePoint> newest;
+  for (const std::string_view deeper : kDepths) {
+    const auto proved = proof_at(target, deeper).time("proved_at");
+    if (proved && (!newest || *newest < *proved)) newest = proved;
+    if (deeper == depth) break;
+  }
+  return newest;
+}
+
+namespace {
+
+/// What is scheduled and was never proved, or not for longer than the schedule explains.
+std::string overdue_words(JsonView target, const Look& look) {
+  const std::string name = target.text("name");
+  std::string out;
+  for (const std::string_view depth : kDepths) {
+    // What has not passed is told already, with its reason.
+    const std::string verdict = proof_at(target, depth).text("verdict");
+    if (!verdict.empty() && verdict != "pass") continue;
+    const auto rows = target.list("schedules");
+    const auto proved = proved_at_least(target, depth);
+    std::optional<std::chrono::milliseconds> within;
+    const JsonView* scheduled = nullptr;
+    for (const JsonView& row : rows) {
+      if (row.text("depth") != depth) continue;
+      const auto own = row.seconds("proof_within_seconds");
+      if (scheduled == nullptr || (own && (!within || *own < *within))) {
+        scheduled = &row;
+        within = own;
+      }
+    }
+    if (scheduled == nullptr) continue;
+    const std::string by = scheduled->text("schedule");
+    const std::string command = fmt::format("radctl run start {} --depth {} --wait --reason \"{}\"",
+                                            name, depth, proved ? "proof too old" : "first test");
+    if (!proved) {
+      out += fact_with(
+          "never", fmt::format("{}: {} is scheduled ({}) and was never proved", name, depth, by),
+          command, look, 12);
+    } else if (within && look.now - *proved > *within) {
+      out += fact_with(
+          "old proof",
+          fmt::format("{}: {} was last proved {}, by {} it should be at most {} old", name, depth,
+                      relative(proved, look.now), by, format_duration(*within)),
+          command, look, 12);
+    }
+  }
+  return out;
+}
+
+std::string cleanup_words(JsonView target, const Look& look) {
+  const std::string run = target.text("cleanup_failed");
+  if (run.empty()) return {};
+  return fact_with("cleanup", target.text("name") + ": a run could not clean up after itself",
+                   "radctl run show " + run, look, 12);
+}
+
+std::string verdict_troubles(JsonView target, const Look& look) {
   const std::string name = target.text("name");
   const Standing standing = standing_of(target);
   std::string out;
@@ -67,6 +131,14 @@ std::string trouble_words(JsonView target, const Look& look) {
         "radctl run show " + proof.text("run_id"), look, 12);
   }
   return out;
+}
+
+}  // namespace
+
+std::string trouble_words(JsonView target, const Look& look) {
+  std::string out = verdict_troubles(target, look);
+  if (standing_of(target) != Standing::never) out += overdue_words(target, look);
+  return out + cleanup_words(target, look);
 }
 
 }  // namespace rad::radctl

@@ -28,6 +28,11 @@ std::string proof_words(JsonView proof, TimePoint now);
 /// Whether a schedule or an earlier run makes this depth a matter at all.
 bool depth_matters(JsonView target, std::string_view depth);
 
+/// Whether a row of a target's schedules is a rotation that the target is a member of.
+bool is_rotation(JsonView schedule);
+/// When this depth, or a deeper one, was last proved.
+std::optional<TimePoint> proved_at_least(JsonView target, std::string_view depth);
+
 /// One paragraph for a target that needs somebody, ends in a newline; "" for one that does not.
 std::string trouble_words(JsonView target, const Look& look);
 

@@ -22,7 +22,7 @@ CommandSpec schedule_change(std::string_view path, std::string_view summary,
           .summary = summary,
           .detail = detail,
           .arguments = {{.name = "TARGET",
-                         .help = "whose schedules; --all for every target",
+                         .help = "whose schedules, or a rotation; --all for every target",
                          .required = false,
                          .words = Words::targets}},
           .options = std::move(options)};
@@ -90,7 +90,7 @@ std::vector<CommandSpec> look_commands() {
        .options = {{.name = "--target",
                     .short_name = "-t",
                     .value = "TARGET",
-                    .help = "only of this target",
+                    .help = "only of this target, or rotation",
                     .words = Words::targets}}},
       schedule_change(
           "schedule pause", "start nothing by schedule for a while",

@@ -3,6 +3,7 @@
 
 #include "agent/base/text.h"
 #include "agent/cli/radctl/commands.h"
+#include "agent/cli/radctl/missed.h"
 #include "agent/cli/radctl/report_text.h"
 
 namespace rad::radctl {
@@ -66,29 +67,33 @@ int report(const Context& context, const cli::Parsed& parsed) {
   }
   RADCTL_TRY(const auto status, context.client.get("/v1/status"));
   RADCTL_TRY(const auto targets, context.client.get("/v1/targets"));
-  RADCTL_TRY(const auto schedules, context.client.get("/v1/schedules"));
+  RADCTL_TRY(const auto lost, read_missed(context, period->from, period->to));
   RADCTL_TRY(auto history, read_history(context, *period));
   RADCTL_TRY(const auto measured,
              context.client.get(fmt::format("/v1/restores?from={}&to={}",
                                             encode(format_rfc3339(period->from)),
                                             encode(format_rfc3339(period->to)))));
   const auto restores = by_run(JsonView(measured));
-  const auto missed = JsonView(schedules).list("missed");
+  std::vector<JsonView> missed;
+  for (const auto& row : lost) missed.emplace_back(row.as_object());
   Summary summary{.period = *period,
                   .made_at = context.clock.now(),
                   .version = JsonView(status).text("version"),
-                  .targets = {}};
+                  .targets = {},
+                  .missed = {}};
   for (const JsonView& target : JsonView(targets).list("targets")) {
     const auto& runs = history.by_target[target.text("name")];
     summary.targets.push_back(summarize(target, runs, missed, *period, restores));
   }
+  summary.missed = missed_by_others(JsonView(targets), missed);
   if (context.json) {
     return answer_json({{"period", period->title},
                         {"from", format_rfc3339(period->from)},
                         {"to", format_rfc3339(period->to)},
                         {"made_at", format_rfc3339(summary.made_at)},
                         {"agent_version", summary.version},
-                        {"targets", std::move(summary.targets)}});
+                        {"targets", std::move(summary.targets)},
+                        {"missed", std::move(summary.missed)}});
   }
   cli::write_out(stdout, report_markdown(summary));
   return kOk;

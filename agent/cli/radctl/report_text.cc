@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
+#include <set>
 
 #include <boost/json/array.hpp>
 #include <date/date.h>
@@ -171,16 +173,39 @@ std::string failures_text(const std::vector<JsonView>& targets) {
   return out.empty() ? out : "\n## What did not pass\n\n" + out;
 }
 
-std::string missed_text(const std::vector<JsonView>& targets) {
-  std::string out;
-  for (const JsonView& target : targets) {
-    for (const JsonView& missed : target.list("missed")) {
-      const std::string detail = missed.text("detail");
-      out += fmt::format("- {} schedule {}, {}: {}\n", markdown_code(target.text("name")),
-                         markdown_code(missed.text("schedule")), utc_time(missed.time("slot")),
-                         escape_markdown(detail.empty() ? missed.text("cause") : detail));
-    }
+/// One line for each cause that lasted: an agent that was down for a month is one thing to read.
+std::string missed_lines(const std::vector<JsonView>& rows) {
+  struct Lost {
+    std::size_t times = 0;
+    std::string first;
+    std::string last;
+  };
+  std::map<std::array<std::string, 3>, Lost> causes;
+  for (const JsonView& row : rows) {
+    const std::string detail = row.text("detail");
+    Lost& lost = causes[{row.text("target"), row.text("schedule"),
+                         detail.empty() ? row.text("cause") : detail}];
+    const std::string slot = utc_time(row.time("slot"));
+    if (++lost.times == 1) lost.last = slot;
+    lost.first = slot;
   }
+  std::string out;
+  for (const auto& [key, lost] : causes) {
+    const std::string when =
+        lost.times == 1 ? lost.first
+                        : fmt::format("{} times from {} to {}", lost.times, lost.first, lost.last);
+    out += fmt::format("- {} schedule {}, {}: {}\n", markdown_code(key[0]), markdown_code(key[1]),
+                       when, escape_markdown(key[2]));
+  }
+  return out;
+}
+
+std::string missed_text(const std::vector<JsonView>& targets, const bj::array& others) {
+  std::string out;
+  for (const JsonView& target : targets) out += missed_lines(target.list("missed"));
+  std::vector<JsonView> rows;
+  for (const bj::value& row : others) rows.emplace_back(row.as_object());
+  out += missed_lines(rows);
   return out.empty() ? out : "\n## What did not happen\n\n" + out;
 }
 
@@ -231,6 +256,16 @@ bj::object summarize(JsonView target, const std::vector<JsonView>& runs,
   return summary;
 }
 
+bj::array missed_by_others(JsonView targets, const std::vector<JsonView>& missed) {
+  std::set<std::string> names;
+  for (const JsonView& target : targets.list("targets")) names.insert(target.text("name"));
+  bj::array others;
+  for (const JsonView& row : missed) {
+    if (!names.contains(row.text("target"))) others.emplace_back(*row.raw());
+  }
+  return others;
+}
+
 std::string report_markdown(const Summary& summary) {
   std::vector<JsonView> targets;
   for (const bj::value& target : summary.targets) targets.emplace_back(target.as_object());
@@ -248,7 +283,7 @@ std::string report_markdown(const Summary& summary) {
                        count(targets.size(), "target"), names_of(open));
   }
   if (!targets.empty()) out += table_of(targets);
-  out += failures_text(targets) + missed_text(targets);
+  out += failures_text(targets) + missed_text(targets, summary.missed);
   out += fmt::format(
       "\nRestored: restored, recovered and asked. Verified: every byte read and checksummed. "
       "Inspected: names and metadata alone. Made {} by rad-agent {}.\n",

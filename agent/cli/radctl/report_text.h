@@ -31,6 +31,8 @@ struct Summary {
   /// Objects: {"name", "restore", "verify", "inspect", "runs", "failures", "missed"}; see
   /// summarize().
   boost::json::array targets;
+  /// What rotations and targets that are no longer configured have missed; see missed_by_others().
+  boost::json::array missed;
 };
 
 /// One target: at each depth the newest pass and its age at the end of the period, how often it ran
@@ -40,6 +42,9 @@ struct Summary {
 boost::json::object summarize(JsonView target, const std::vector<JsonView>& runs,
                               const std::vector<JsonView>& missed, const Period& period,
                               const std::map<std::string, boost::json::object>& reports);
+
+/// Those of the missed times that summarize() counts for none of these targets.
+boost::json::array missed_by_others(JsonView targets, const std::vector<JsonView>& missed);
 
 std::string report_markdown(const Summary& summary);
 

@@ -22,12 +22,27 @@ std::string result(JsonView run) {
   return text;
 }
 
+bool waits_too(JsonView run, const WaitingFilter& filter) {
+  return (filter.target.empty() || run.text("target") == filter.target) &&
+         (filter.depth.empty() || run.text("depth") == filter.depth);
+}
+
+/// Who looks for ended runs, runs of a schedule or another page does not ask what waits.
+std::optional<WaitingFilter> filter_of(const cli::Parsed& parsed) {
+  const std::string schedule = parsed.text("--schedule");
+  const bool by_hand = schedule.empty() || schedule == "manual";
+  if (!by_hand || parsed.has("--verdict") || parsed.has("--before")) return std::nullopt;
+  return WaitingFilter{parsed.text("--target"), parsed.text("--depth")};
+}
+
 }  // namespace
 
-std::string runs_text(JsonView runs, JsonView status, const Look& look) {
+std::string runs_text(JsonView runs, JsonView status, const std::optional<WaitingFilter>& waiting,
+                      const Look& look) {
   const auto rows = runs.list("runs");
   std::string out;
   for (const JsonView& run : status.list("waiting")) {
+    if (!waiting || !waits_too(run, *waiting)) continue;
     out += fact("waiting",
                 fmt::format("{} of {} waits for {}: {}", run.text("depth"), run.text("target"),
                             run.text("waits_for"), run.text("id")),
@@ -62,10 +77,8 @@ int run_list(const Context& context, const cli::Parsed& parsed) {
   RADCTL_TRY(const auto answer, context.client.get("/v1/runs?" + query));
   if (context.json) return answer_json(answer);
   RADCTL_TRY(const auto state, context.client.get("/v1/status"));
-  // Who looks for ended runs or another page does not ask what waits.
-  const bool filtered = !parsed.values.empty() && !parsed.has("--limit");
-  cli::write_out(
-      stdout, runs_text(JsonView(answer), filtered ? JsonView() : JsonView(state), context.look()));
+  cli::write_out(stdout,
+                 runs_text(JsonView(answer), JsonView(state), filter_of(parsed), context.look()));
   return kOk;
 }
 

@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <set>
 
+#include <boost/json/array.hpp>
 #include <fmt/format.h>
 
 #include "agent/cli/radctl/commands.h"
+#include "agent/cli/radctl/proofs.h"
 #include "agent/cli/radctl/words.h"
 
 namespace rad::radctl {
@@ -58,12 +61,12 @@ std::string explanations(const std::vector<JsonView>& rows, JsonView status, con
   return out.empty() ? out : "\n" + out;
 }
 
-std::string missed_words(JsonView schedules, const std::string& only, const Look& look) {
+std::string missed_words(JsonView schedules, const std::set<std::string>& only, const Look& look) {
   std::string out;
   std::size_t shown = 0;
   std::size_t more = 0;
   for (const JsonView& row : schedules.list("missed")) {
-    if (!only.empty() && row.text("target") != only) continue;
+    if (!only.empty() && !only.contains(row.text("target"))) continue;
     if (shown == kMissedShown) {
       ++more;
       continue;
@@ -76,17 +79,30 @@ std::string missed_words(JsonView schedules, const std::string& only, const Look
                 look, 20);
   }
   if (out.empty()) return {};
-  if (more != 0) out += fmt::format("  and {} more: see --json\n", more);
+  if (more != 0) out += fmt::format("  and {} more: radctl report\n", more);
   return heading("Missed", look) + out;
+}
+
+void keep_only(boost::json::object& answer, const std::set<std::string>& only) {
+  if (only.empty()) return;
+  for (const char* key : {"schedules", "missed"}) {
+    if (!answer[key].is_array()) continue;
+    boost::json::array kept;
+    for (const JsonView& row : JsonView(answer).list(key)) {
+      if (only.contains(row.text("target"))) kept.emplace_back(*row.raw());
+    }
+    answer[key] = std::move(kept);
+  }
 }
 
 }  // namespace
 
-std::string schedules_text(JsonView schedules, JsonView status, const std::string& only,
+std::string schedules_text(JsonView schedules, JsonView status, const std::set<std::string>& only,
                            const Look& look) {
   auto rows = schedules.list("schedules");
   if (!only.empty()) {
-    std::erase_if(rows, [&only](const JsonView& row) { return row.text("target") != only; });
+    std::erase_if(rows,
+                  [&only](const JsonView& row) { return !only.contains(row.text("target")); });
   }
   std::vector<std::vector<std::string>> cells{
       {"target", "schedule", "depth", "next, local time", "in UTC", "state"}};
@@ -99,14 +115,24 @@ std::string schedules_text(JsonView schedules, JsonView status, const std::strin
 }
 
 int schedule_list(const Context& context, const cli::Parsed& parsed) {
-  const std::string only = parsed.text("--target");
-  // A name that does not exist is a mistake, not an empty list.
-  if (!only.empty()) {
-    const auto known = context.client.get("/v1/targets/" + encode(only));
+  RADCTL_TRY(auto answer, context.client.get("/v1/schedules"));
+  const std::string name = parsed.text("--target");
+  std::set<std::string> only;
+  const auto rows = JsonView(answer).list("schedules");
+  const bool rotation = std::ranges::any_of(rows, [&name](const JsonView& row) {
+    return is_rotation(row) && row.text("target") == name;
+  });
+  if (!name.empty()) only.insert(name);
+  if (!name.empty() && !rotation) {
+    // A name that does not exist is a mistake, not an empty list.
+    const auto known = context.client.get("/v1/targets/" + encode(name));
     if (!known) return refuse(context, known.error());
+    for (const JsonView& row : JsonView(*known).list("schedules")) only.insert(row.text("target"));
   }
-  RADCTL_TRY(const auto answer, context.client.get("/v1/schedules"));
-  if (context.json) return answer_json(answer);
+  if (context.json) {
+    keep_only(answer, only);
+    return answer_json(answer);
+  }
   RADCTL_TRY(const auto state, context.client.get("/v1/status"));
   cli::write_out(stdout, schedules_text(JsonView(answer), JsonView(state), only, context.look()));
   return kOk;

@@ -18,7 +18,7 @@ int schedule_pause(const Context& context, const cli::Parsed& parsed) {
   cli::write_out(stdout, fmt::format("PAUSED  {} {}\n", pause_subject(pause),
                                      until ? fmt::format("until {} ({})", utc_time(until),
                                                          relative(until, context.clock.now()))
-                                           : "until somebody resumes it: radctl schedule resume"));
+                                           : "until somebody resumes it: " + resume_line(body)));
   return kOk;
 }
 

@@ -16,4 +16,12 @@ Answered<boost::json::object> schedule_subject(const cli::Parsed& parsed) {
                              {"schedule", schedule.empty() ? "*" : schedule}};
 }
 
+std::string resume_line(const boost::json::object& subject) {
+  const JsonView view(subject);
+  const std::string target = view.text("target");
+  const std::string schedule = view.text("schedule");
+  return "radctl schedule resume " + (target == "*" ? std::string("--all") : target) +
+         (schedule == "*" ? std::string() : " --schedule " + schedule);
+}
+
 }  // namespace rad::radctl

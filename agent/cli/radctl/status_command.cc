@@ -4,7 +4,9 @@
 
 #include "agent/base/text.h"
 #include "agent/cli/radctl/commands.h"
+#include "agent/cli/radctl/missed.h"
 #include "agent/cli/radctl/proofs.h"
+#include "agent/cli/radctl/schedule_subject.h"
 #include "agent/cli/radctl/words.h"
 
 namespace rad::radctl {
@@ -35,6 +37,18 @@ std::vector<std::string> agent_troubles(JsonView status, const Look& look) {
                                    utc_time(status.time("config_loaded_at")), error),
                        look, 12));
   }
+  for (const JsonView& pause : status.list("pauses")) {
+    if (pause.has("until")) continue;
+    out.push_back(
+        fact_with("paused", pause_words(pause, look.now), resume_line(*pause.raw()), look, 12));
+  }
+  if (const std::uint64_t left = status.number("leftover_bytes"); left != 0) {
+    out.push_back(fact("left",
+                       fmt::format("{} of restored data are left by runs that have ended; "
+                                   "the agent tries again to remove them",
+                                   format_bytes(left)),
+                       look, 12));
+  }
   for (const JsonView& hold : status.list("holds")) {
     if (hold.text("state") != "failed") continue;
     out.push_back(fact(
@@ -52,7 +66,7 @@ std::string first_line(std::size_t troubles, const std::vector<JsonView>& target
                        paint("ATTENTION", Colour::bad, look));
   }
   if (troubles == 0) {
-    return fmt::format("{}  {}, and all that was tested last is proved good\n",
+    return fmt::format("{}  {}, each proved good as its schedules ask\n",
                        paint("ALL IS WELL", Colour::good, look), count(targets.size(), "target"));
   }
   return fmt::format("{}  {} somebody ({} in all)\n", paint("ATTENTION", Colour::bad, look),
@@ -87,7 +101,7 @@ std::string going_on(JsonView status, const Look& look) {
                 look);
   }
   for (const JsonView& pause : status.list("pauses")) {
-    out += fact("paused", pause_words(pause, look.now), look);
+    if (pause.has("until")) out += fact("paused", pause_words(pause, look.now), look);
   }
   for (const JsonView& hold : status.list("holds")) {
     out +=
@@ -113,12 +127,31 @@ std::string coming(JsonView schedules, const Look& look) {
   return cells.size() < 2 ? std::string() : heading("Next", look) + table(cells, look);
 }
 
-std::size_t missed_lately(JsonView schedules, const Look& look) {
-  const auto missed = schedules.list("missed");
-  return static_cast<std::size_t>(std::ranges::count_if(missed, [&look](const JsonView& row) {
+/// Whether the target has been proved since a time that was missed, as deep as that was to be.
+bool made_up_for(JsonView missed, const std::vector<JsonView>& targets) {
+  for (const JsonView& target : targets) {
+    if (target.text("name") != missed.text("target")) continue;
+    for (const JsonView& row : target.list("schedules")) {
+      if (row.text("schedule") != missed.text("schedule")) continue;
+      const auto proved = proved_at_least(target, row.text("depth"));
+      return proved && *proved > *missed.time("slot");
+    }
+  }
+  return false;
+}
+
+/// Of the last days, those that nothing has made up for.
+std::string missed_lately(JsonView schedules, const std::vector<JsonView>& targets,
+                          const Look& look) {
+  std::size_t lost = 0;
+  for (const JsonView& row : schedules.list("missed")) {
     const auto slot = row.time("slot");
-    return slot && look.now - *slot < kMissedLately;
-  }));
+    if (slot && look.now - *slot < kMissedLately && !made_up_for(row, targets)) ++lost;
+  }
+  if (lost == 0) return {};
+  return fact_with(
+      "missed", fmt::format("{} in the last 7 days did not happen", count(lost, "scheduled run")),
+      "radctl schedule list", look, 12);
 }
 
 std::string agent_facts(JsonView status, const Look& look) {
@@ -133,11 +166,7 @@ std::string agent_facts(JsonView status, const Look& look) {
                           count(status.number("schedules"), "schedule"),
                           relative(status.time("config_loaded_at"), look.now)),
               look);
-  std::string scratch = format_bytes(status.number("scratch_free")) + " free";
-  if (const std::uint64_t left = status.number("leftover_bytes"); left != 0) {
-    scratch += fmt::format(", {} kept or left by earlier runs", format_bytes(left));
-  }
-  return out + fact("scratch", scratch, look);
+  return out + fact("scratch", format_bytes(status.number("scratch_free")) + " free", look);
 }
 
 }  // namespace
@@ -150,14 +179,11 @@ std::string status_text(JsonView status, JsonView targets, JsonView schedules, c
       troubles.push_back(std::move(words));
     }
   }
+  if (std::string missed = missed_lately(schedules, rows, look); !missed.empty()) {
+    troubles.push_back(std::move(missed));
+  }
   std::string out = first_line(troubles.size(), rows, look);
   for (const std::string& trouble : troubles) out += trouble;
-  if (const std::size_t missed = missed_lately(schedules, look); missed != 0) {
-    out += fact_with(
-        "missed",
-        fmt::format("{} in the last 7 days did not happen", count(missed, "scheduled run")),
-        "radctl schedule list", look, 12);
-  }
   out += going_on(status, look);
   out += coming(schedules, look);
   return out + agent_facts(status, look);
@@ -167,7 +193,9 @@ int status(const Context& context, const cli::Parsed&) {
   RADCTL_TRY(const auto state, context.client.get("/v1/status"));
   if (context.json) return answer_json(state);
   RADCTL_TRY(const auto targets, context.client.get("/v1/targets"));
-  RADCTL_TRY(const auto schedules, context.client.get("/v1/schedules"));
+  RADCTL_TRY(auto schedules, context.client.get("/v1/schedules"));
+  const TimePoint now = context.clock.now();
+  RADCTL_TRY(schedules["missed"], read_missed(context, now - kMissedLately, now));
   cli::write_out(
       stdout, status_text(JsonView(state), JsonView(targets), JsonView(schedules), context.look()));
   return kOk;

@@ -38,11 +38,15 @@ std::string cell(JsonView target, std::string_view depth, TimePoint now) {
 
 std::string next_of(JsonView target, TimePoint now) {
   std::optional<TimePoint> next;
+  std::string rotation;
   for (const JsonView& schedule : target.list("schedules")) {
     const auto time = schedule.time("next");
-    if (time && (!next || *time < *next)) next = time;
+    // A rotation's next time is that of whose turn it is.
+    const bool own = !is_rotation(schedule) || schedule.text("member") == target.text("name");
+    if (!own && rotation.empty()) rotation = "in turn of " + schedule.text("schedule");
+    if (own && time && (!next || *time < *next)) next = time;
   }
-  return next ? relative(next, now) : "";
+  return next ? relative(next, now) : rotation;
 }
 
 }  // namespace

@@ -43,13 +43,22 @@ std::string target_text(JsonView target, const Look& look) {
   out += fact("checks", fmt::format("{}", fmt::join(target.texts("checks"), ", ")), look);
   std::vector<std::vector<std::string>> cells{
       {"schedule", "depth", "when", "time zone", "next, local time", "state"}};
+  std::string rotations;
   for (const JsonView& row : target.list("schedules")) {
+    const bool rotates = is_rotation(row);
+    std::string state = row.text("state");
+    if (rotates) state = row.text("member") == target.text("name") ? "its turn" : "in turn";
     cells.push_back({row.text("schedule"), row.text("depth"), row.text("when"),
                      row.text("time_zone"), local_time(row.time("next")),
-                     row.has("pause") ? "paused" : row.text("state")});
+                     row.has("pause") ? "paused" : state});
+    if (!rotates) continue;
+    rotations += fact("in turn",
+                      fmt::format("{} tests one of {} at each of its times", row.text("schedule"),
+                                  count(row.number("turns"), "target")),
+                      look);
   }
   if (cells.size() == 1) return out + "\nno schedule: it is tested only by hand\n";
-  return out + heading("Schedules", look) + table(cells, look);
+  return out + heading("Schedules", look) + table(cells, look) + rotations;
 }
 
 int target_show(const Context& context, const cli::Parsed& parsed) {

@@ -14,8 +14,13 @@ import urllib.request
 import control_client
 from control_client import ControlTest, call
 
+wait_until = control_client.agent_under_test.wait_until
+
 SECONDS = float(os.environ.get("RAD_HOSTILE_SECONDS", "5"))
 CLIENTS = 200
+# Measured: 12 MiB before, 24 at most, 22 after, the same after five seconds and after a minute.
+MOST_KIB = 48 * 1024
+MOST_KEPT_KIB = 16 * 1024
 PARTS = ("reader", "never_reads", "slow_sender", "garbage", "half_closed", "pipeliner",
          "giant_header", "silent", "vanishing", "follower")
 
@@ -152,6 +157,8 @@ class Hostile(ControlTest):
         run = self.start_run("slow")["run_id"]
         for _ in range(20):
             self.ask("GET", "/v1/targets")
+        # A machine that is short of time before this begins misses ticks of its own.
+        busy = os.getloadavg()[0] > 2 * os.cpu_count()
         before = rss_kib(server.pid)
         clients = self.client_processes(run)
         ticks, peak, slowest = set(), before, 0.0
@@ -169,15 +176,18 @@ class Hostile(ControlTest):
             for name, count in control_client.json.loads(output).items():
                 counts[name] = counts.get(name, 0) + count
         ordered = sorted(ticks)
+        # The loop looks every 2 s: one that it left out makes 4.
         gap = max((later - one for one, later in zip(ordered, ordered[1:])), default=SECONDS)
-        time.sleep(1)
+        wait_until("the clients' memory is given back or reused",
+                   lambda: rss_kib(server.pid) - before < MOST_KEPT_KIB or sanitized(), 10)
         after = rss_kib(server.pid)
         print(f"\nlargest gap between ticks {gap:.2f} s, slowest answer {slowest:.2f} s, "
               f"RSS {before} KiB before, {peak} at most, {after} after\n{counts}")
         self.assertGreater(len(ordered), SECONDS / 5)
         if not sanitized():
-            self.assertLess(gap, 10, "the scheduler missed a tick")
-            self.assertLess(peak - before, 48 * 1024, "memory grew")
+            self.assertLess(gap, 10 if busy else 4, "the scheduler missed a tick")
+            self.assertLess(peak, MOST_KIB, "the agent took too much memory")
+            self.assertLess(after - before, MOST_KEPT_KIB, "memory grew")
         self.assertGreater(counts.get("reader 200", 0), 0)
         self.assertTrue(server.running())
         self.ask("GET", "/v1/status")

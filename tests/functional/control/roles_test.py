@@ -7,6 +7,7 @@ Groups and users are made for the test, which therefore needs root.
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 import unittest
 import uuid
@@ -110,6 +111,41 @@ class Roles(ControlTest):
                          [(names["stranger"], "none", "connect", "", "", False)] * 2)
         self.assertIn((names["operator"], "operator", "run.start", "t", "let me", True), rows)
         self.assertIn((names["operator"], "operator", "run.cancel", run, "done", True), rows)
+        self.stop(self.server)
+
+    def radctl_as(self, role, *words):
+        user = self.users[role]
+        return subprocess.run(
+            ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups",
+             str(self.program), "--socket", str(self.socket), *words],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=control_client.agent_under_test.PATIENCE)
+
+    def test_radctl_says_who_may_do_what(self):
+        self.program = self.host.top / "radctl"
+        shutil.copyfile(control_client.agent_under_test.BUILD / "bin" / "radctl", self.program)
+        self.program.chmod(0o755)
+        start = ("run", "start", "t", "--depth", "verify", "--reason", "let me")
+        for role, words, status, group in (
+                ("stranger", ("status",), 5, "viewer"), ("stranger", start, 5, "viewer"),
+                ("viewer", ("status",), 0, ""), ("viewer", start, 5, "operator"),
+                ("viewer", ("reload",), 5, "operator"),
+                ("operator", ("status",), 0, ""), ("operator", start, 0, "")):
+            ended = self.radctl_as(role, *words)
+            self.assertEqual(ended.returncode, status, (role, words, ended))
+            if status == 0:
+                continue
+            error, hint = ended.stderr.splitlines()
+            self.assertTrue(error.startswith("error: "), ended)
+            self.assertIn(self.users[role].pw_name, error)
+            self.assertTrue(hint.startswith("hint: "), ended)
+            self.assertIn(self.groups[group], hint)
+        names = {role: user.pw_name for role, user in self.users.items()}
+        said = [(entry["user"], entry["action"], entry["allowed"])
+                for entry in self.ask("GET", "/v1/audit?limit=1000")["entries"]]
+        for entry in ((names["stranger"], "connect", False), (names["viewer"], "run.start", False),
+                      (names["viewer"], "reload", False), (names["operator"], "run.start", True)):
+            self.assertIn(entry, said)
         self.stop(self.server)
 
     def test_who_left_the_group_is_out_soon(self):

@@ -288,7 +288,7 @@ class Answers(RadctlTest):
         self.assertIn("9m of 4h", ended.stdout, ended)
         # However many targets there are: the pages of the history and four questions more.
         asked = {path for _, path, _, _ in self.agent.requests}
-        self.assertEqual(asked, {"/v1/restores", "/v1/runs", "/v1/schedules", "/v1/status",
+        self.assertEqual(asked, {"/v1/missed", "/v1/restores", "/v1/runs", "/v1/status",
                                  "/v1/targets"})
         value = json.loads(self.call("report", "--month", "2026-11", "--json").stdout)
         self.assertEqual([target["name"] for target in value["targets"]],

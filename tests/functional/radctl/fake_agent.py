@@ -59,6 +59,7 @@ class FakeAgent:
             ("GET", "/v1/status"): answer("status_calm"),
             ("GET", "/v1/targets"): answer("targets"),
             ("GET", "/v1/schedules"): answer("schedules"),
+            ("GET", "/v1/missed"): {"missed": answer("schedules")["missed"], "next_after": None},
             ("GET", "/v1/runs"): answer("runs"),
             ("GET", "/v1/restores"): {"restores": []},
             ("GET", "/v1/holds"): answer("holds"),

@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
 """Schedules, rotations, pauses and the queue of a real agent, across restarts."""
 
+import datetime
 import json
 import signal
 import sqlite3
+import sys
+import urllib.parse
 import urllib.request
 
 import real_agent_test
 from real_agent_test import SLOW, agent_under_test, wait_until
+
+sys.path.insert(0, str(real_agent_test.SOURCE / "tests" / "functional" / "control"))
+import control_client  # noqa: E402
 
 MINUTE = 60 * 1000
 
@@ -65,6 +71,98 @@ class Schedules(real_agent_test.RealAgent):
         self.assertEqual([row["schedule"] for row in shown], ["fleet"])
         rows = self.answer("schedule", "list")["schedules"]
         self.assertEqual(rows[0]["members"], ["disk-1", "disk-2", "disk-3"])
+
+    def test_members_see_their_rotation_and_what_it_missed(self):
+        for name in ("disk-1", "disk-2", "other"):
+            self.add_idle(name)
+        self.host.config["rotations"] = [{"name": "fleet", "cron": "0 5 2 * *",
+                                          "depth": "verify", "targets": ["disk-*"]}]
+        self.stop(self.serve())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        last = int(now.replace(minute=0, second=0, microsecond=0).timestamp() * 1000)
+        before = now.replace(day=1) - datetime.timedelta(days=1)
+        with sqlite3.connect(self.host.database) as database:
+            database.executemany(
+                "insert into missed_slots (target, schedule, slot, cause, detail, recorded_at) "
+                "values ('fleet', 'fleet', ?, 'agent_down', 'as told', 1)",
+                [(last - hour * 60 * MINUTE,) for hour in range(2400)])
+        self.serve()
+        for name, seen in (("disk-1", True), ("disk-2", True), ("other", False)):
+            rows = self.answer("target", "show", name)["schedules"]
+            self.assertEqual([(row["target"], row["schedule"], row["turns"]) for row in rows],
+                             [("fleet", "fleet", 2)] if seen else [])
+            shown = self.radctl("target", "show", name).stdout
+            self.assertEqual("tested only by hand" not in shown, seen, shown)
+            listed = self.radctl("schedule", "list", "-t", name).stdout
+            self.assertEqual("nothing is scheduled" not in listed, seen, listed)
+            self.assertEqual("fleet of fleet: as told" in listed, seen, listed)
+        self.assertIn("in turn of fleet", self.radctl("target", "list").stdout)
+        self.assertIn("fleet", self.radctl("schedule", "list", "-t", "fleet").stdout)
+        # A month of which more than the list shows was missed.
+        name = before.strftime("%Y-%m")
+        month = self.answer("report", "--month", name)
+        self.assertEqual(len(month["missed"]), before.day * 24)
+        self.assertEqual({row["target"] for row in month["missed"]}, {"fleet"})
+        text = self.radctl("report", "--month", name).stdout
+        self.assertIn(f"{before.day * 24} times from {name}-01 00:00 UTC to "
+                      f"{name}-{before.day} 23:00 UTC: as told", text)
+        whole = self.pages("/v1/missed?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z")
+        self.assertEqual(len({row["slot"] for row in whole}), 2400)
+
+    def pages(self, path):
+        rows, after = [], ""
+        while True:
+            answer = control_client.call(str(self.socket), "GET", path + after)
+            self.assertEqual(answer.status, 200, answer.text)
+            page = json.loads(answer.text)
+            rows += page["missed"]
+            if page["next_after"] is None:
+                return rows
+            after = "&after=" + urllib.parse.quote(page["next_after"], safe="")
+
+    def test_a_rotation_is_paused_by_its_name(self):
+        self.add_idle("disk-1")
+        self.host.config["rotations"] = [{"name": "fleet", "cron": "0 5 2 * *",
+                                          "depth": "verify", "targets": ["disk-*"]}]
+        self.serve()
+        for wrong, says in ((("fleat",), "did you mean 'fleet'?"),
+                            (("fleet", "--schedule", "fleat"), "did you mean 'fleet'?"),
+                            (("fleet", "--schedule", "rad"), "'fleet' has no schedule 'rad'")):
+            ended = self.radctl("schedule", "pause", *wrong, "--reason", "x")
+            self.assertEqual(ended.status, 2, ended)
+            self.assertIn(says, ended.stderr)
+        ended = self.radctl("schedule", "pause", "fleet", "--reason", "moving house")
+        self.assertEqual(ended.status, 0, ended)
+        self.assertIn("radctl schedule resume fleet\n", ended.stdout)
+        self.assertEqual(self.answer("schedule", "list")["schedules"][0]["pause"]["target"], "fleet")
+        self.assertIn("paused", self.radctl("target", "show", "disk-1").stdout)
+        self.assertTrue(self.radctl("status").stdout.startswith("ATTENTION"))
+        line = ended.stdout.split("resumes it: ")[1].split()
+        self.assertEqual(self.radctl(*line[1:]).status, 0)
+        self.assertIsNone(self.answer("schedule", "list")["schedules"][0]["pause"])
+
+    def test_what_was_refused_stands_in_the_audit_with_its_cause(self):
+        self.host.add_fake("t")
+        self.serve()
+        gone = "20261121T000000-0000beef"
+        for path, body in ((f"runs/{gone}/cancel", {"reason": "x"}), (f"holds/{gone}/open", None),
+                           (f"holds/{gone}/release", None)):
+            answer = control_client.call(str(self.socket), "POST", "/v1/" + path, body)
+            self.assertEqual(answer.status, 404, answer)
+        for words in (("schedule", "pause", "t", "--schedule", "rda", "--reason", "x"),
+                      ("schedule", "resume", "t"), ("run", "start", "u", "--reason", "x")):
+            self.assertEqual(self.radctl(*words).status, 2, words)
+        self.host.config_file.write_text("targets: [{nmae: t}]")
+        self.assertEqual(self.radctl("reload").status, 2)
+        said = {entry["action"]: entry for entry in self.answer("audit")["entries"]}
+        for action, outcome in (("schedule.pause", "has no schedule 'rda'"),
+                                ("run.cancel", "there is no such run"),
+                                ("hold.open", "no instance"), ("hold.release", "no instance"),
+                                ("schedule.resume", "no pause of target 't'"),
+                                ("run.start", "there is no target 'u'"),
+                                ("reload", "nothing is changed: the configuration has")):
+            self.assertIn(outcome, said[action]["outcome"])
+        self.assertEqual(said["reload"]["note"], "")
 
     def test_a_pause_of_what_is_not_there_is_refused(self):
         self.host.add_fake("t")

@@ -2,6 +2,7 @@
 #include "agent/cli/radctl/report_text.h"
 
 #include <boost/json/array.hpp>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "agent/base/files.h"
@@ -56,10 +57,12 @@ Summary make_summary(const Period& period, std::string_view changed_to = {}) {
   restored.measured_rpo = std::chrono::minutes(20);
   const std::map<std::string, boost::json::object> records{
       {"20261102T060000-00000003", to_json(restored)}};
-  Summary summary{.period = period,
-                  .made_at = *parse_time("2026-11-21T00:30:00Z"),
-                  .version = "0.1.0",
-                  .targets = {}};
+  Summary summary{
+      .period = period,
+      .made_at = *parse_time("2026-11-21T00:30:00Z"),
+      .version = "0.1.0",
+      .targets = {},
+      .missed = missed_by_others(JsonView(targets), JsonView(schedules).list("missed"))};
   for (const JsonView& target : JsonView(targets).list("targets")) {
     std::vector<JsonView> own;
     for (const JsonView& run : JsonView(runs).list("runs")) {
@@ -81,6 +84,28 @@ TEST(ReportMarkdown, SaysWhatIsProvedAndWhatIsNot) {
                       report_markdown(make_summary(*month_of("2026-11"))));
 }
 
+TEST(ReportMarkdown, TellsEveryMissedTimeOnceAndLongOnesInALine) {
+  boost::json::array lost;
+  for (int hour = 23; hour >= 0; --hour) {
+    lost.push_back(boost::json::object{{"target", "fleet"},
+                                       {"schedule", "fleet"},
+                                       {"slot", fmt::format("2026-11-03T{:02}:00:00.000Z", hour)},
+                                       {"cause", "agent_down"},
+                                       {"detail", "the agent was not running"}});
+  }
+  const auto targets = answer("targets");
+  std::vector<JsonView> rows;
+  for (const auto& row : lost) rows.emplace_back(row.as_object());
+  Summary summary = make_summary(*month_of("2026-11"));
+  summary.missed = missed_by_others(JsonView(targets), rows);
+  EXPECT_EQ(summary.missed.size(), 24U);
+  const std::string text = report_markdown(summary);
+  EXPECT_NE(text.find("- `fleet` schedule `fleet`, 24 times from 2026-11-03 00:00 UTC to "
+                      "2026-11-03 23:00 UTC: the agent was not running\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(ReportMarkdown, DoesNotCountAProofOfAnotherMonth) {
   const std::string text = report_markdown(make_summary(*month_of("2026-10")));
   EXPECT_NE(text.find("**3 of 3 targets not proved good in this time"), std::string::npos) << text;
@@ -95,7 +120,7 @@ TEST(ReportMarkdown, EscapesWhatTheAgentSays) {
 
 TEST(ReportMarkdown, SaysSoWhenNothingIsConfigured) {
   const Summary summary{
-      .period = *month_of("2026-11"), .made_at = {}, .version = "", .targets = {}};
+      .period = *month_of("2026-11"), .made_at = {}, .version = "", .targets = {}, .missed = {}};
   EXPECT_NE(report_markdown(summary).find("**No target is configured"), std::string::npos);
 }
 

@@ -53,7 +53,7 @@ TEST(Choose, PriorityThenByHandThenTheLongestOverdue) {
               by_hand, due("c", "rad", Depth::restore, 5min, 10)},
              {}, {.max_runs = 3});
   EXPECT_EQ(started(choice), "c/rad d/manual b/daily ");
-  EXPECT_EQ(waits(choice, "a"), "concurrency: 3 of 3 runs go on");
+  EXPECT_EQ(waits(choice, "a"), "concurrency: a free place: 3 of 3 runs go on");
 }
 
 TEST(Choose, NeverTwoRunsOfATargetAndTheDeepestSpeaksForAll) {
@@ -62,11 +62,12 @@ TEST(Choose, NeverTwoRunsOfATargetAndTheDeepestSpeaksForAll) {
               due("b", "daily", Depth::verify, 40min), due("c", "daily", Depth::verify, 90min)},
              {going("c", Depth::verify)}, {.max_runs = 9});
   EXPECT_EQ(started(choice), "a/rad b/daily ");
-  EXPECT_EQ(waits(choice, "a"), "target_busy: a restore of the same target (rad) goes first");
+  EXPECT_EQ(waits(choice, "a"),
+            "target_busy: a restore of the same target (rad), which goes first");
   EXPECT_EQ(
       waits(choice, "c"),
-      "target_busy: run r-c of c (of daily, verify, since 2026-02-03T11:00:00.000Z) holds the "
-      "target");
+      "target_busy: run r-c of c (of daily, verify, since 2026-02-03T11:00:00.000Z), which holds "
+      "the target");
 }
 
 TEST(Choose, ALargeRunGathersScratch) {
@@ -79,11 +80,11 @@ TEST(Choose, ALargeRunGathersScratch) {
                                 due("huge", "rad", Depth::restore, 90min, 0, 500)};
   const auto choice = choose(all, running, limits);
   EXPECT_EQ(started(choice), "reads/daily ");
-  EXPECT_EQ(waits(choice, "large"), "scratch: needs 90 B of scratch, 40 B can be had now");
+  EXPECT_EQ(waits(choice, "large"), "scratch: scratch space: 90 B are needed, 40 B can be had now");
   EXPECT_EQ(waits(choice, "small"),
-            "scratch: needs 20 B of scratch, 0 B can be had now, large comes first");
+            "scratch: scratch space: 20 B are needed, 0 B can be had now, and large comes first");
   EXPECT_EQ(waits(choice, "huge"),
-            "scratch: needs 500 B of scratch, 40 B can be had now and 100 B "
+            "scratch: scratch space: 500 B are needed, 40 B can be had now and 100 B "
             "at most");
   EXPECT_EQ(started(choose(all, {}, {.max_runs = 9, .scratch_free = 120, .scratch_reserve = 10})),
             "large/rad small/rad reads/daily ");

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/base/text.h"
 #include "tests/unit/store/raw_sql.h"
 #include "tests/unit/store/store_builders.h"
 
@@ -196,6 +197,40 @@ TEST(StoreMissed, IsRecordedAndCountedOnce) {
   const auto counts = must(store.missed_counts());
   ASSERT_EQ(counts.size(), 2U);
   EXPECT_EQ(counts[0].count, 1U);
+}
+
+TEST(StoreMissed, ArePagedThroughATimeWithoutOneLostOrTwice) {
+  const TempDir dir;
+  Store store = open_store(dir);
+  for (const char* target : {"a", "b"}) {
+    for (const char* schedule : {"x", "y"}) {
+      for (const int slot : {100, 200, 300, 400}) {
+        must(record_missed(store, {.target = target,
+                                   .schedule = schedule,
+                                   .slot = at(slot),
+                                   .cause = "paused",
+                                   .detail = "",
+                                   .recorded_at = at(900)}));
+      }
+    }
+  }
+  std::vector<std::string> found;
+  MissedFilter filter{.from = at(200), .to = at(400), .limit = 3, .after = std::nullopt};
+  for (;;) {
+    const auto page = must(store.list_missed(filter));
+    if (page.empty()) break;
+    for (const MissedSlot& slot : page) {
+      found.push_back(format_rfc3339(slot.slot) + slot.target + slot.schedule);
+    }
+    filter.after = MissedKey{page.back().slot, page.back().target, page.back().schedule};
+  }
+  std::vector<std::string> expected;
+  for (const int slot : {300, 200}) {
+    for (const char* who : {"ax", "ay", "bx", "by"}) {
+      expected.push_back(format_rfc3339(at(slot)) + who);
+    }
+  }
+  EXPECT_EQ(found, expected);
 }
 
 TEST(StoreBackups, KeepTheTimeWhenTheyWereFirstSeen) {
