@@ -290,7 +290,7 @@ class Cloud(AgentTest):
         self.wrong("access_denied", {"SWIFT_TENANT": "nobodys"})
         self.wrong("config_invalid", {"SWIFT_REGION": "R2"}, "it has the regions R1")
         self.wrong("config_invalid", {"SWIFT_TENANT": ""}, "SWIFT_TENANT")
-        self.wrong("config_invalid", {"SWIFT_AUTH_VERSION": "1"}, "SWIFT_AUTHURL")
+        self.wrong("access_denied", {"SWIFT_AUTH_VERSION": "1"}, "SWIFT_AUTH_VERSION")
 
     def credentials_of_google(self):
         server = self.server
