@@ -2,87 +2,23 @@
 
 #include <array>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <sys/socket.h>
 
-#include "agent/control/session_list.h"
+#include "agent/control/http_session.h"
 
 namespace rad {
 namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
-using Socket = asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kAcceptPause{100};
 constexpr int kAcceptBatch = 64;
 constexpr milliseconds kLingerTime{1000};
-constexpr std::size_t kLingerBytes = 256U << 10U;
-constexpr std::size_t kReadBytes = 4096;
-
-/// One client.
-struct Session final : SessionEntry {
-  Session(Socket client, std::optional<Peer> who, std::shared_ptr<SessionList> all)
-      : socket(std::move(client)),
-        timer(socket.get_executor()),
-        gone(socket.get_executor()),
-        peer(who),
-        sessions(std::move(all)) {
-    if (peer) user = peer->uid;
-    place = sessions->add(*this);
-  }
-  ~Session() { sessions->remove(place); }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
-  void close() override {
-    closed = true;
-    error_code ignored;
-    socket.close(ignored);
-    timer.cancel();
-    gone.cancel();
-  }
-
-  Socket socket;
-  asio::steady_timer timer;  ///< the limit of what it waits for
-  asio::steady_timer gone;   ///< never expires; cancelled by close()
-  std::optional<Peer> peer;
-  boost::beast::flat_buffer buffer;
-  bool timed_out = false;
-  std::shared_ptr<SessionList> sessions;  ///< outlives the server: frames end when they do
-  SessionList::Place place;
-};
-
-using SessionPtr = std::shared_ptr<Session>;
-
-/// Cancels what the session waits for when `limit` is over; a later call replaces an earlier one.
-void arm(const SessionPtr& session, milliseconds limit) {
-  session->timed_out = false;
-  session->timer.expires_after(limit);
-  session->timer.async_wait([weak = std::weak_ptr(session)](error_code error) {
-    const auto late = weak.lock();
-    if (error || !late) return;
-    // The timer may have been set anew after this call was queued.
-    if (late->timer.expiry() > asio::steady_timer::clock_type::now()) return;
-    late->timed_out = true;
-    error_code ignored;
-    late->socket.cancel(ignored);
-  });
-}
-
-void disarm(const SessionPtr& session) {
-  session->timer.expires_at(asio::steady_timer::time_point::max());
-}
 
 std::string_view view(boost::core::string_view text) {
   return {text.data(), text.size()};
@@ -148,72 +84,6 @@ http::response<Body> header_of(const HttpResponse& response, unsigned version, b
   return message;
 }
 
-std::optional<Peer> peer_of(Socket& socket) {
-  ucred found{};
-  socklen_t size = sizeof found;
-  if (socket.local_endpoint().protocol().family() != AF_UNIX) return std::nullopt;
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) {
-    throw boost::system::system_error(errno, boost::system::system_category());
-  }
-  return Peer{found.uid, found.gid};
-}
-
-/// Writes in chunks, or plainly for HTTP/1.0.
-class StreamWriter final : public HttpStream {
- public:
-  StreamWriter(SessionPtr session, milliseconds limit, bool chunked)
-      : session_(std::move(session)), limit_(limit), chunked_(chunked) {}
-
-  asio::awaitable<bool> write(std::string text) override {
-    if (text.empty()) co_return !failed_;
-    if (failed_) co_return false;
-    arm(session_, limit_);
-    session_->unsent_bytes = text.size();
-    error_code failed;
-    if (chunked_) {
-      const auto [error, size] = co_await asio::async_write(
-          session_->socket, http::make_chunk(asio::const_buffer(text.data(), text.size())), kAwait);
-      failed = error;
-    } else {
-      const auto [error, size] =
-          co_await asio::async_write(session_->socket, asio::buffer(text), kAwait);
-      failed = error;
-    }
-    session_->unsent_bytes = 0;
-    disarm(session_);
-    failed_ = failed.failed();
-    co_return !failed_;
-  }
-
-  asio::awaitable<void> finish() {
-    if (failed_ || !chunked_ || session_->closed) co_return;
-    arm(session_, limit_);
-    (void)co_await asio::async_write(session_->socket, http::make_chunk_last(), kAwait);
-  }
-
- private:
-  SessionPtr session_;
-  milliseconds limit_;
-  bool chunked_;
-  bool failed_ = false;
-};
-
-/// Returns when the connection is of no use any more. What the client sends is thrown away; that
-/// it sends no more does not mean that it has gone, which the next write finds out.
-asio::awaitable<void> watch(SessionPtr session) {
-  std::array<char, kReadBytes> rubbish{};
-  for (std::size_t seen = session->buffer.size(); seen < kLingerBytes;) {
-    const auto [error, size] =
-        co_await session->socket.async_read_some(asio::buffer(rubbish), kAwait);
-    seen += size;
-    if (error == asio::error::eof) {
-      session->gone.expires_at(asio::steady_timer::time_point::max());
-      (void)co_await session->gone.async_wait(kAwait);
-    }
-    if (error) co_return;
-  }
-}
-
 asio::awaitable<void> run_stream(const HttpResponse& response, HttpStream& out) {
   try {
     co_await response.stream(out);
@@ -236,20 +106,21 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
         pause(executor) {}
 
   asio::awaitable<void> accept_clients();
-  asio::awaitable<void> serve(SessionPtr session);
-  asio::awaitable<bool> read_first_byte(SessionPtr session, bool first);
-  asio::awaitable<bool> admit(SessionPtr session);
-  asio::awaitable<bool> serve_one(SessionPtr session);
-  asio::awaitable<HttpResponse> call_handler(const SessionPtr& session, const HttpRequest& request);
-  asio::awaitable<bool> write(SessionPtr session, const HttpResponse& response, unsigned version,
-                              bool keep_alive, bool head);
-  asio::awaitable<void> stream(SessionPtr session, const HttpResponse& response, unsigned version,
-                               bool head);
-  asio::awaitable<void> linger(SessionPtr session);
+  asio::awaitable<void> serve(HttpSessionPtr session);
+  asio::awaitable<bool> read_first_byte(HttpSessionPtr session, bool first);
+  asio::awaitable<bool> admit(HttpSessionPtr session);
+  asio::awaitable<bool> serve_one(HttpSessionPtr session);
+  asio::awaitable<HttpResponse> call_handler(const HttpSessionPtr& session,
+                                             const HttpRequest& request);
+  asio::awaitable<bool> write(HttpSessionPtr session, const HttpResponse& response,
+                              unsigned version, bool keep_alive, bool head);
+  asio::awaitable<void> stream(HttpSessionPtr session, const HttpResponse& response,
+                               unsigned version, bool head);
+  asio::awaitable<void> linger(HttpSessionPtr session);
   HttpResponse error(unsigned status, std::string_view text) const {
     return hooks.error ? hooks.error(status, text) : plain(status, text);
   }
-  bool take(Socket socket);
+  bool take(HttpSocket socket);
 
   asio::any_io_executor executor;
   ListenOn where;
@@ -265,13 +136,13 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 asio::awaitable<void> HttpServer::Impl::accept_clients() {
   auto& acceptor = listener.acceptor();
   while (!stopped) {
-    auto [failed, socket] = co_await acceptor.async_accept(kAwait);
+    auto [failed, socket] = co_await acceptor.async_accept(kAwaitTuple);
     if (stopped) co_return;
     bool taken = !failed && take(std::move(socket));
     // The rest of the queue at once: the loop may be busy with those who are here already.
     for (int more = 1; taken && more < kAcceptBatch; ++more) {
       error_code none_left;
-      Socket next = acceptor.accept(executor, none_left);
+      HttpSocket next = acceptor.accept(executor, none_left);
       if (none_left) break;
       taken = take(std::move(next));
     }
@@ -279,12 +150,12 @@ asio::awaitable<void> HttpServer::Impl::accept_clients() {
     // Out of descriptors or memory, mostly: the next try must not come at once.
     sessions->close_oldest_idle();
     pause.expires_after(kAcceptPause);
-    co_await pause.async_wait(kAwait);
+    co_await pause.async_wait(kAwaitTuple);
   }
 }
 
 /// \return false when there is no memory for the client.
-bool HttpServer::Impl::take(Socket socket) {
+bool HttpServer::Impl::take(HttpSocket socket) {
   try {
     const auto peer = peer_of(socket);
     const std::int64_t user = peer ? std::int64_t{peer->uid} : -1;
@@ -296,7 +167,7 @@ bool HttpServer::Impl::take(Socket socket) {
       socket.write_some(asio::buffer(kBusy), ignored);
       return true;
     }
-    auto session = std::make_shared<Session>(std::move(socket), peer, sessions);
+    auto session = std::make_shared<HttpSession>(std::move(socket), peer, sessions);
     asio::co_spawn(executor, serve(std::move(session)), asio::detached);
     return true;
   } catch (const std::exception&) {
@@ -304,7 +175,7 @@ bool HttpServer::Impl::take(Socket socket) {
   }
 }
 
-asio::awaitable<void> HttpServer::Impl::serve(SessionPtr session) {
+asio::awaitable<void> HttpServer::Impl::serve(HttpSessionPtr session) {
   const auto self = shared_from_this();
   try {
     for (bool first = true; !stopped; first = false) {
@@ -318,16 +189,16 @@ asio::awaitable<void> HttpServer::Impl::serve(SessionPtr session) {
   session->close();
 }
 
-asio::awaitable<bool> HttpServer::Impl::read_first_byte(SessionPtr session, bool first) {
+asio::awaitable<bool> HttpServer::Impl::read_first_byte(HttpSessionPtr session, bool first) {
   if (session->buffer.size() != 0) co_return true;
   arm(session, first ? limits.request_time : limits.idle_time);
   const auto [failed, size] =
-      co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwait);
+      co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwaitTuple);
   session->buffer.commit(size);
   co_return !failed && !stopped && !session->closed;
 }
 
-asio::awaitable<bool> HttpServer::Impl::admit(SessionPtr session) {
+asio::awaitable<bool> HttpServer::Impl::admit(HttpSessionPtr session) {
   if (!hooks.admit || !session->peer) co_return true;
   disarm(session);
   const std::optional<HttpResponse> refusal = co_await hooks.admit(*session->peer);
@@ -337,13 +208,13 @@ asio::awaitable<bool> HttpServer::Impl::admit(SessionPtr session) {
   co_return false;
 }
 
-asio::awaitable<bool> HttpServer::Impl::serve_one(SessionPtr session) {
+asio::awaitable<bool> HttpServer::Impl::serve_one(HttpSessionPtr session) {
   arm(session, limits.request_time);
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   parser.body_limit(limits.body_bytes);
   const auto [failed, size] =
-      co_await http::async_read(session->socket, session->buffer, parser, kAwait);
+      co_await http::async_read(session->socket, session->buffer, parser, kAwaitTuple);
   if (stopped || session->closed) co_return false;
   session->answering = true;
   if (failed) {
@@ -371,7 +242,7 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(SessionPtr session) {
   co_return written&& keep_alive;
 }
 
-asio::awaitable<HttpResponse> HttpServer::Impl::call_handler(const SessionPtr& session,
+asio::awaitable<HttpResponse> HttpServer::Impl::call_handler(const HttpSessionPtr& session,
                                                              const HttpRequest& request) {
   if (sessions->unsent_bytes(session->user) >= limits.unsent_bytes_per_user) {
     co_return error(503, "too many answers wait for clients of this user to take them");
@@ -385,7 +256,7 @@ asio::awaitable<HttpResponse> HttpServer::Impl::call_handler(const SessionPtr& s
   co_return error(500, "internal error");
 }
 
-asio::awaitable<bool> HttpServer::Impl::write(SessionPtr session, const HttpResponse& response,
+asio::awaitable<bool> HttpServer::Impl::write(HttpSessionPtr session, const HttpResponse& response,
                                               unsigned version, bool keep_alive, bool head) {
   arm(session, limits.response_time);
   auto message = header_of<http::span_body<const char>>(response, version, keep_alive);
@@ -396,17 +267,17 @@ asio::awaitable<bool> HttpServer::Impl::write(SessionPtr session, const HttpResp
   error_code failed;
   if (head) {
     const auto [error, size] =
-        co_await http::async_write_header(session->socket, serializer, kAwait);
+        co_await http::async_write_header(session->socket, serializer, kAwaitTuple);
     failed = error;
   } else {
-    const auto [error, size] = co_await http::async_write(session->socket, serializer, kAwait);
+    const auto [error, size] = co_await http::async_write(session->socket, serializer, kAwaitTuple);
     failed = error;
   }
   session->unsent_bytes = 0;
   co_return !failed && !stopped && !session->closed;
 }
 
-asio::awaitable<void> HttpServer::Impl::stream(SessionPtr session, const HttpResponse& response,
+asio::awaitable<void> HttpServer::Impl::stream(HttpSessionPtr session, const HttpResponse& response,
                                                unsigned version, bool head) {
   using namespace asio::experimental::awaitable_operators;
   const bool chunked = version >= 11;
@@ -415,7 +286,7 @@ asio::awaitable<void> HttpServer::Impl::stream(SessionPtr session, const HttpRes
   message.chunked(chunked);
   http::response_serializer<http::empty_body> serializer(message);
   const auto [failed, size] =
-      co_await http::async_write_header(session->socket, serializer, kAwait);
+      co_await http::async_write_header(session->socket, serializer, kAwaitTuple);
   if (failed || head || stopped || session->closed) co_return;
   disarm(session);
   StreamWriter writer(session, limits.response_time, chunked);
@@ -425,7 +296,7 @@ asio::awaitable<void> HttpServer::Impl::stream(SessionPtr session, const HttpRes
 }
 
 /// A close with input unread would take the answer back before the client has seen it.
-asio::awaitable<void> HttpServer::Impl::linger(SessionPtr session) {
+asio::awaitable<void> HttpServer::Impl::linger(HttpSessionPtr session) {
   session->answering = false;
   error_code ignored;
   session->socket.shutdown(asio::socket_base::shutdown_send, ignored);
@@ -433,7 +304,7 @@ asio::awaitable<void> HttpServer::Impl::linger(SessionPtr session) {
   session->buffer.clear();
   for (std::size_t seen = 0; seen < kLingerBytes;) {
     const auto [failed, size] =
-        co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwait);
+        co_await session->socket.async_read_some(session->buffer.prepare(kReadBytes), kAwaitTuple);
     if (failed || stopped) co_return;
     seen += size;
   }

@@ -1,5 +1,5 @@
 // A small HTTP/1.1 server for /metrics and the control API, on TCP or a unix socket. Boost.Beast
-// stays in http_server.cc: one of the two files of the project that may include it.
+// stays in http_server.cc and http_session.cc: the two files of the project that may use it.
 #pragma once
 
 #include <chrono>
