@@ -166,13 +166,19 @@ TEST(ContractRun, CleansUpAfterAFailedInitialize) {
   expect_end(plugin);
 }
 
+/// What lies there for as long as the run does: gpg's lock files come and go.
+std::vector<std::string> lasting(std::vector<std::string> paths) {
+  std::erase_if(paths, [](const auto& path) { return path.find("/.#lk") != std::string::npos; });
+  return paths;
+}
+
 TEST(ContractRun, CollectsGarbageAndSparesLiveRuns) {
   PluginUnderTest plugin;
   GoodRun(plugin).all();
-  const auto before = plugin.left_behind();
+  const auto before = lasting(plugin.left_behind());
   const auto params = plugin.run_params();
   result_of(plugin.call("gc", {{"live_runs", bj::array{params.at("run_id")}}}));
-  EXPECT_EQ(plugin.left_behind(), before);
+  EXPECT_EQ(lasting(plugin.left_behind()), before);
   result_of(plugin.call("cleanup"));
 }
 
