@@ -57,8 +57,10 @@ class Unfit(AgentTest):
         with agent_under_test.sqlite3.connect(self.host.database) as database:
             database.execute("pragma user_version = 9999")
         ended = self.host.run()
-        self.assertEqual(ended.status, 3, ended)
+        # A mistake of people, not of the host: systemd does not start it again and again.
+        self.assertEqual(ended.status, 2, ended)
         self.assertIn("9999", ended.stderr)
+        self.assertEqual(self.host.start("serve").end().status, 2)
 
     def test_scratch_too_small(self):
         self.host.config["agent"]["scratch_reserve"] = "900TiB"
@@ -160,7 +162,7 @@ class Usage(AgentTest):
         ended = self.host.call("check-config", "--json")
         self.assertEqual(ended.status, 0, ended)
         self.assertEqual(ended.report, {"ok": True, "errors": [], "warnings": [], "targets": 1,
-                                        "schedules": 1})
+                                        "schedules": 1, "understood": {"customers-db": []}})
         self.host.config["targets"][0]["kep"] = {}
         ended = self.host.call("check-config", "--json")
         self.assertEqual(ended.status, 2, ended)

@@ -144,6 +144,7 @@ class Operations(ControlTest):
 
         self.check_audit(run, slow, waiting["run_id"])
         self.ask("GET", "/v1/restores?from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z")
+        self.ask("GET", "/v1/missed?from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z")
         self.stop(server)
         everything = {operation["operationId"] for _, _, operation in self.api.operations()}
         # Events are no JSON; holds of real instances are tested where there are some.
