@@ -349,7 +349,7 @@ class SystemdTest(unittest.TestCase):
         return name
 
     def manual(self, page):
-        text = self.host.out("sh", "-c", f"zcat -f /usr/share/man/man1/{page}.1*")
+        text = self.host.out("sh", "-c", f"zcat -f /usr/share/man/man?/{page}.[18]*")
         return text.replace("\\-", "-")
 
     def test_12_a_new_user_writes_starts_and_cancels(self):
