@@ -8,7 +8,11 @@
 
 namespace rad {
 
-/// Warnings: groups that are not there. Asks the host's name service.
+/// Warnings: groups that are not there, directories that the installed units do not allow. Asks the
+/// host's name service.
 std::vector<Diagnostic> check_against_host(const AgentOptions& options);
+
+/// Warnings for directories outside of what the packaged units allow. Pure.
+std::vector<Diagnostic> check_against_units(const AgentOptions& options);
 
 }  // namespace rad

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/config/host_check.h"
 #include "agent/config/option_table.h"
 
 namespace rad {
@@ -35,6 +36,22 @@ TEST(ReloadCheck, NamesBothValues) {
             "change while it runs");
   EXPECT_EQ(errors[1].key, "agent.metrics.listen");
   EXPECT_THAT(errors[1].message, testing::HasSubstr("found 'off'"));
+}
+
+TEST(UnitsCheck, SaysWhichDropInsAnotherDirectoryNeeds) {
+  AgentOptions options;
+  options.state_dir = "/var/lib/rad-agent";
+  options.scratch_dir = "/var/lib/rad-agent/scratch";
+  options.runtime_dir = "/run/rad-agent";
+  EXPECT_TRUE(check_against_units(options).empty());
+  options.scratch_dir = "/srv/scratch";
+  const auto warnings = check_against_units(options);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0].key, "agent.scratch_dir");
+  EXPECT_THAT(warnings[0].hint, testing::HasSubstr("rad-plugin-wal_e@.service"));
+  EXPECT_THAT(warnings[0].hint, testing::HasSubstr("ReadWritePaths=/srv/scratch"));
+  options.scratch_dir = "/var/lib/rad-agent/scratch/../../other";
+  EXPECT_EQ(check_against_units(options).size(), 1U);
 }
 
 }  // namespace
