@@ -272,5 +272,37 @@ class SilentRemover(SweepTest):
         self.assertFalse(self.scratch.exists())
 
 
+
+class Reloads(SweepTest):
+    def test_the_service_manager_is_told_whoever_asked(self):
+        """RELOADING=1 with the time, then READY=1: after a signal and after a request alike."""
+        self.host.add_fake("t")
+        server = self.serve()
+        wait_until("READY=1", lambda: self.notified.all("READY=1"))
+
+        def by_signal():
+            server.signal(signal.SIGHUP)
+
+        def by_request():
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(self.host.top / "control.sock"))
+                client.sendall(b"POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+                               b"Connection: close\r\n\r\n")
+                answer = b""
+                while piece := client.recv(65536):
+                    answer += piece
+            self.assertIn(b" 200 ", answer.split(b"\r\n")[0])
+
+        for times, ask in enumerate((by_signal, by_request), 1):
+            ask()
+            wait_until("the reload is over", lambda times=times: len(self.notified.all("READY=1")) == 1 + times)
+            self.assertEqual(len(self.notified.all("RELOADING=1")), times)
+            self.assertLess(self.notified.all("RELOADING=1")[-1], self.notified.all("READY=1")[-1])
+        said = [text for _, text in self.notified.said if "RELOADING=1" in text]
+        for text in said:
+            self.assertRegex(text, r"MONOTONIC_USEC=\d+")
+        self.stop(server)
+
+
 if __name__ == "__main__":
     agent_under_test.main()
