@@ -228,12 +228,15 @@ bj::array to_json_list(const std::vector<HoldView>& holds, bool with_command) {
 }
 
 bj::object to_json(const StatusView& status, bool with_commands) {
+  bj::array troubles;
+  for (const std::string& text : status.troubles) troubles.emplace_back(safe_string(text));
   return {{"version", safe_string(status.version)},
           {"started_at", format_rfc3339(status.started_at)},
           {"last_tick", known_time(status.last_tick)},
           {"config_loaded_at", format_rfc3339(status.config_loaded_at)},
           {"config_error", safe_string(status.config_error)},
           {"store_error", safe_string(status.store_error)},
+          {"troubles", std::move(troubles)},
           {"targets", status.targets},
           {"schedules", status.schedules},
           {"scratch_free", status.scratch_free},

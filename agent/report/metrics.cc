@@ -180,6 +180,7 @@ class Exposition {
     const std::string& name = target.name;
     add(Metric::run_in_progress, target.run_in_progress ? 1 : 0, {name});
     add(Metric::coverage_ratio, target.coverage.value_or(kNever), {name});
+    add(Metric::untestable, target.untestable ? 1 : 0, {name});
     for (const Stage stage : kStages) {
       add(Metric::stage_duration, duration(stage_duration(name, stage)), {name, to_string(stage)});
     }

@@ -34,6 +34,7 @@ struct MetricsTarget {
   std::optional<std::chrono::milliseconds> rto;
   std::optional<std::chrono::milliseconds> rpo;
   bool run_in_progress = false;
+  bool untestable = false;         ///< no run of it can begin now
   std::optional<double> coverage;  ///< of the rotation that it is in
 };
 

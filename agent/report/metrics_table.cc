@@ -88,6 +88,9 @@ constexpr std::array kTable{
     MetricRow{Metric::store_durable, "rad_store_durable", kGauge, "",
               "Whether what the agent remembers survives a reboot (1) or the store is in trouble "
               "(0): nothing is restored meanwhile, and radctl status says why."},
+    MetricRow{Metric::untestable, "rad_untestable", kGauge, "target",
+              "Whether no run of the target can begin now (1), because a plugin of it does not "
+              "answer or the last attempt was refused: radctl status says why."},
 };
 
 consteval bool table_is_sound() {

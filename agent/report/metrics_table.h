@@ -39,6 +39,7 @@ enum class Metric : std::uint8_t {
   schedule_paused,
   coverage_ratio,
   store_durable,
+  untestable,
 };
 
 enum class MetricKind : std::uint8_t { gauge, counter };

@@ -50,7 +50,15 @@ Daemon::Impl::Impl(asio::any_io_executor executor, std::shared_ptr<const Generat
       backups_timer_(executor),
       reload_over_(executor, asio::steady_timer::time_point::max()),
       started_at_(clock.now()) {
+  accept(std::move(generation));
+}
+
+/// A configuration that was loaded; use() alone also takes the same one with other plugins.
+void Daemon::Impl::accept(std::shared_ptr<const Generation> generation) {
   use(std::move(generation));
+  config_loaded_at_ = clock_.now();
+  plugin_patience_ = std::chrono::seconds(15);
+  ask_plugins_at_ = clock_.steady_now() + plugin_patience_;
 }
 
 void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
@@ -59,8 +67,6 @@ void Daemon::Impl::use(std::shared_ptr<const Generation> generation) {
   context->generation = std::move(generation);
   context_ = std::move(context);
   refused_.clear();
-  plugins_asked_at_ = clock_.steady_now();
-  config_loaded_at_ = clock_.now();
   log::set_level(config().agent.log_level);
 }
 
@@ -71,7 +77,7 @@ asio::awaitable<void> Daemon::Impl::run() {
   read_store();
   watch_backups();
   std::optional<SteadyPoint> give_up_at;
-  while (!stopping_ || !live_.idle() || watching_ || sweep_ || measuring_ || asking_plugins_) {
+  while (!stopping_ || !live_.idle() || watching_ || sweep_ || measuring_) {
     if (!stopping_) {
       if (keeper_.look()) read_store();
       if (clock_.steady_now() - swept_at_ > kSweepEvery) sweep_now();
@@ -152,7 +158,16 @@ asio::awaitable<Status> Daemon::Impl::reload() {
     }
     ++reloads_begun_;
     if (reload_handler_) reload_handler_(true);
-    last_reload_ = co_await reload_once();
+    try {
+      last_reload_ = co_await reload_once();
+    } catch (const std::exception& caught) {
+      // Whatever it is, the next reload must be possible.
+      config_error_ =
+          fmt::format("a bug or a lack of resources ended the reload: {}", caught.what());
+      state_.config_reload_ok = false;
+      log::error("the configuration was not reloaded: " + config_error_);
+      last_reload_ = fail(Reason::internal_error, config_error_);
+    }
     ++reloads_ended_;
     if (reload_handler_) reload_handler_(false);
     reload_over_.cancel();
@@ -174,7 +189,7 @@ asio::awaitable<Status> Daemon::Impl::reload_once() {
     log::error("the configuration was not reloaded: " + config_error_);
     co_return planned;
   }
-  use(std::move(*loaded));
+  accept(std::move(*loaded));
   config_error_.clear();
   state_.config_reload_ok = true;
   log::info(fmt::format("configuration reloaded: {} targets", config().targets.size()));
@@ -188,6 +203,7 @@ Result<std::string> Daemon::Impl::metrics() const {
   state.schedules = scheduler_.views();
   state.coverage = scheduler_.coverage();
   if (sweep_) state.swept = sweep_->targets();
+  state.untestable = untestable();
   RAD_TRY(const MetricsInput input,
           gather_metrics(config(), context_->generation->catalog.schemas, store_, state));
   return render_metrics(input);

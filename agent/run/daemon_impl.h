@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   StatusView status() const;
   /// What is wrong with the store now, for people; "" if nothing is.
   std::string store_problem() const;
+  /// What keeps tests from beginning, for people, one each.
+  std::vector<std::string> troubles() const;
+  /// Targets of which no run can begin now.
+  std::set<std::string> untestable() const;
   Result<std::vector<TargetView>> targets() const;
 
   const Config& config() const noexcept { return context_->generation->config; }
@@ -73,6 +78,7 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
 
  private:
   void use(std::shared_ptr<const Generation> generation);
+  void accept(std::shared_ptr<const Generation> generation);
   /// \return what was started and could not begin, by the id of its run
   std::map<std::string, Error> start_due();
   void start(const PlannedStart& planned, std::map<std::string, Error>& not_begun);
@@ -143,8 +149,8 @@ class Daemon::Impl : public std::enable_shared_from_this<Daemon::Impl> {
   bool watching_ = false;
   bool measuring_ = false;
   bool asking_plugins_ = false;
-  std::string plugin_mistakes_;
-  SteadyPoint plugins_asked_at_{};
+  SteadyPoint ask_plugins_at_{};
+  SteadyPoint::duration plugin_patience_{};
   bool swept_once_ = false;
 };
 

@@ -1,7 +1,8 @@
 // Plugins that did not answer when the configuration was loaded are asked again: a busy host or a
 // package that is being upgraded must not cost their targets more than a few minutes.
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include "agent/base/log.h"
@@ -12,42 +13,81 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto kAskAgain = 15s;
-}
+constexpr SteadyPoint::duration kAskSeldom = 15min;
+}  // namespace
 
 void Daemon::Impl::ask_broken_plugins() {
   if (asking_plugins_ || context_->generation->catalog.broken.empty()) return;
-  if (clock_.steady_now() - plugins_asked_at_ < kAskAgain) return;
+  if (clock_.steady_now() < ask_plugins_at_) return;
   asking_plugins_ = true;
-  asio::co_spawn(executor_, ask_broken_plugins_again(), [this, self = shared_from_this()](auto) {
-    asking_plugins_ = false;
-    plugins_asked_at_ = clock_.steady_now();
-  });
+  asio::co_spawn(executor_, ask_broken_plugins_again(),
+                 [this, self = shared_from_this()](const std::exception_ptr&) {
+                   asking_plugins_ = false;
+                   ask_plugins_at_ = clock_.steady_now() + plugin_patience_;
+                   plugin_patience_ = std::min(2 * plugin_patience_, kAskSeldom);
+                 });
 }
 
 asio::awaitable<void> Daemon::Impl::ask_broken_plugins_again() {
   const std::shared_ptr<const RunContext> before = context_;
-  auto catalog = co_await describe_plugins(executor_, before->generation->config.agent);
-  if (!catalog || stopping_ || context_ != before) co_return;
-  const BrokenPlugins& known = before->generation->catalog.broken;
-  if (catalog->broken.size() >= known.size()) co_return;
-  // What could not be judged while they were silent.
-  const std::vector<Diagnostic> mistakes =
-      check_against_plugins(config(), catalog->schemas, catalog->broken);
-  if (!mistakes.empty()) {
-    const std::string text = to_text(mistakes, "error");
-    if (std::exchange(plugin_mistakes_, text) != text) {
-      log::error("a plugin answers now, but the configuration does not fit it: " + text);
-    }
-    co_return;
-  }
-  for (const auto& [name, error] : known) {
-    if (!catalog->broken.contains(name)) log::info(fmt::format("plugin '{}' answers again", name));
-  }
+  const BrokenPlugins broken = before->generation->catalog.broken;
   auto generation = std::make_shared<Generation>(*before->generation);
-  generation->catalog = *std::move(catalog);
+  PluginCatalog& catalog = generation->catalog;
+  for (const auto& [name, error] : broken) {
+    auto schema = co_await describe_plugin(executor_, generation->config.agent, name);
+    if (stopping_ || context_ != before) co_return;
+    if (!schema) continue;
+    PluginCatalog candidate = catalog;
+    candidate.broken.erase(name);
+    candidate.schemas.emplace(name, *std::move(schema));
+    // What could not be judged while it was silent.
+    const std::vector<Diagnostic> mistakes =
+        check_against_plugins(generation->config, candidate.schemas, candidate.broken);
+    if (mistakes.empty()) {
+      catalog = std::move(candidate);
+      log::info(fmt::format("plugin '{}' answers again", name));
+      continue;
+    }
+    const std::string text = to_text(mistakes, "error");
+    Error misfit = fail(Reason::config_invalid,
+                        fmt::format("it answers now, but the configuration does not fit it: {}",
+                                    text.substr(0, text.find('\n'))),
+                        "rad-agent check-config lists every mistake");
+    if (error.message != misfit.message) log::error(fmt::format("plugin '{}': {}", name, text));
+    catalog.broken[name] = std::move(misfit);
+  }
   use(std::move(generation));
   look_again();
+}
+
+std::vector<std::string> Daemon::Impl::troubles() const {
+  std::vector<std::string> texts;
+  const PluginCatalog& catalog = context_->generation->catalog;
+  for (const auto& [name, error] : catalog.broken) {
+    const auto waiting = std::ranges::count_if(config().targets, [&](const TargetConfig& target) {
+      return broken_plugin_of(target, catalog.schemas, {{name, error}}) != nullptr;
+    });
+    if (waiting == 0) continue;
+    texts.push_back(fmt::format("plugin '{}' cannot be used, and {} target{} cannot be tested: {}",
+                                name, waiting, waiting == 1 ? "" : "s", error.message));
+  }
+  for (const auto& [key, refused] : refused_) {
+    texts.push_back(fmt::format("the {} of {} cannot begin and waits for {}", key.second, key.first,
+                                refused.why));
+  }
+  return texts;
+}
+
+std::set<std::string> Daemon::Impl::untestable() const {
+  std::set<std::string> names;
+  for (const auto& [key, refused] : refused_) names.insert(key.first);
+  const PluginCatalog& catalog = context_->generation->catalog;
+  for (const TargetConfig& target : config().targets) {
+    if (broken_plugin_of(target, catalog.schemas, catalog.broken) != nullptr) {
+      names.insert(target.name);
+    }
+  }
+  return names;
 }
 
 }  // namespace rad

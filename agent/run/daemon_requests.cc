@@ -104,7 +104,9 @@ std::optional<Daemon::Impl::Busy> Daemon::Impl::busy_with(const std::string& tar
   filter.limit = 20;
   const auto runs = store_.list_summaries(filter);
   for (const RunSummary& run : runs ? *runs : std::vector<RunSummary>{}) {
-    if (run.ended_at || !RunLock::alive(config().agent.state_dir, run.id)) continue;
+    // What a sweep ends holds the lock too, but nobody tests it any more.
+    const bool swept = sweep_ && sweep_->targets().contains(run.target);
+    if (run.ended_at || swept || !RunLock::alive(config().agent.state_dir, run.id)) continue;
     Busy busy{run.id, expected_duration(store_, target, run.depth), true};
     const auto elapsed = clock_.now() - run.created_at;
     if (busy.time_left) {

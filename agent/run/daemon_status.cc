@@ -48,6 +48,7 @@ StatusView Daemon::Impl::status() const {
   view.config_loaded_at = config_loaded_at_;
   view.config_error = config_error_;
   view.store_error = store_problem();
+  view.troubles = troubles();
   view.ready = ready();
   view.targets = config().targets.size();
   view.schedules = scheduler_.views().size();

@@ -99,9 +99,10 @@ struct StatusView {
   TimePoint started_at{};
   TimePoint last_tick{};
   TimePoint config_loaded_at{};
-  std::string config_error;  ///< why the last reload changed nothing; "" if it did
-  std::string store_error;   ///< what is wrong with the store; "" if nothing
-  bool ready = false;        ///< the first sweep is over, or takes long
+  std::string config_error;           ///< why the last reload changed nothing; "" if it did
+  std::string store_error;            ///< what is wrong with the store; "" if nothing
+  std::vector<std::string> troubles;  ///< what keeps tests from beginning, for people
+  bool ready = false;                 ///< the first sweep is over, or takes long
   std::uint64_t targets = 0;
   std::uint64_t schedules = 0;
   std::uint64_t scratch_free = 0;

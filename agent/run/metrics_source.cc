@@ -76,6 +76,7 @@ MetricsTarget describe(const TargetConfig& target, const PluginSchemas& plugins,
   }
   const auto covered = state.coverage.find(target.name);
   if (covered != state.coverage.end()) row.coverage = covered->second;
+  row.untestable = state.untestable.contains(target.name);
   row.run_in_progress = known.tested.contains(target.name);
   return row;
 }

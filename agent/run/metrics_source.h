@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct DaemonState {
   std::uint64_t leftover_bytes = 0;  ///< see leftover_bytes()
   std::vector<ScheduleView> schedules;
   std::map<std::string, double> coverage;  ///< by target
+  std::set<std::string> untestable;        ///< targets of which no run can begin now
   /// Runs that a killed agent left and that are being put right: their locks are held, by us.
   std::map<std::string, std::string> swept;
 };

@@ -91,6 +91,23 @@ std::vector<Diagnostic> judge(const Config& config, const PluginCatalog& catalog
   return mistakes;
 }
 
+asio::awaitable<Result<PluginSchema>> describe_plugin(asio::any_io_executor executor,
+                                                      const AgentOptions& options,
+                                                      std::string name) {
+  RAD_CO_TRY(const PluginCommand command, find_plugin(name, options));
+  auto info = co_await describe(executor, command, std::chrono::seconds(10));
+  if (!info && info.error().reason == Reason::timeout) {
+    info = co_await describe(executor, command, std::chrono::seconds(30));
+  }
+  RAD_CO_TRY(const protocol::PluginInfo known, std::move(info));
+  if (known.name != name) {
+    co_return fail(Reason::plugin_protocol,
+                   fmt::format("plugin file '{}' calls itself '{}'", name, known.name),
+                   "give the file the plugin's name");
+  }
+  co_return to_schema(known);
+}
+
 asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor executor,
                                                         const AgentOptions& options) {
   std::error_code ec;
@@ -99,7 +116,8 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
        it.increment(ec)) {
     const std::string name = it->path().filename().string();
     // One that cannot be executed is told as broken below.
-    if (it->is_regular_file() && name.front() != '.') names.insert(name);
+    std::error_code unreadable;
+    if (it->is_regular_file(unreadable) && name.front() != '.') names.insert(name);
   }
   // Without one, all are child processes.
   std::error_code no_sockets;
@@ -115,24 +133,11 @@ asio::awaitable<Result<PluginCatalog>> describe_plugins(asio::any_io_executor ex
   }
   PluginCatalog catalog;
   for (const std::string& name : names) {
-    auto command = find_plugin(name, options);
-    if (!command) {
-      catalog.broken.emplace(name, std::move(command).error());
-      continue;
-    }
-    auto info = co_await describe(executor, *command, std::chrono::seconds(10));
-    if (!info && info.error().reason == Reason::timeout) {
-      info = co_await describe(executor, *command, std::chrono::seconds(30));
-    }
-    if (!info) {
-      catalog.broken.emplace(name, std::move(info).error());
-    } else if (info->name != name) {
-      catalog.broken.emplace(
-          name, fail(Reason::plugin_protocol,
-                     fmt::format("plugin file '{}' calls itself '{}'", name, info->name),
-                     "give the file the plugin's name"));
+    auto schema = co_await describe_plugin(executor, options, name);
+    if (schema) {
+      catalog.schemas.emplace(name, *std::move(schema));
     } else {
-      catalog.schemas.emplace(name, to_schema(*info));
+      catalog.broken.emplace(name, std::move(schema).error());
     }
   }
   co_return catalog;

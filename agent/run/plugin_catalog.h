@@ -27,6 +27,11 @@ std::vector<Diagnostic> judge(const Config& config, const PluginCatalog& catalog
 
 PluginSchema to_schema(const protocol::PluginInfo& info);
 
+/// Starts one plugin, asks it to describe itself, and ends it.
+boost::asio::awaitable<Result<PluginSchema>> describe_plugin(boost::asio::any_io_executor executor,
+                                                             const AgentOptions& options,
+                                                             std::string name);
+
 /// Starts every file in the plugin directory whose name has no leading dot, and everything that has
 /// a socket, asks it to describe itself, and ends it; each within 10 s, and once more within 30 s
 /// if the host was too busy for that. A directory that is not there is an error, unless there are

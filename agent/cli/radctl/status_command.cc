@@ -37,6 +37,9 @@ std::vector<std::string> agent_troubles(JsonView status, const Look& look) {
                                    utc_time(status.time("config_loaded_at")), error),
                        look, 12));
   }
+  for (const std::string& trouble : status.texts("troubles")) {
+    out.push_back(fact("untested", trouble, look, 12));
+  }
   for (const JsonView& pause : status.list("pauses")) {
     if (pause.has("until")) continue;
     out.push_back(

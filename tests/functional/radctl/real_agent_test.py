@@ -270,8 +270,11 @@ class Commands(RealAgent):
         ended = self.radctl("run", "start", "t", "--depth", "verify", "--reason", "x", "--wait")
         self.assertEqual(ended.status, 3, ended)
         self.assertNotIn("not installed", ended.stdout + ended.stderr)
+        self.assertIn("ATTENTION", self.radctl("status").stdout)
+        self.assertRegex(self.radctl("status").stdout, "plugin 'fake' cannot be used, and 1 target cannot")
         works.touch()
         self.assertTrue(agent.wait_for("plugin 'fake' answers again", 90))
+        wait_until("the trouble is over", lambda: "cannot be used" not in self.radctl("status").stdout)
         ended = self.radctl("run", "start", "t", "--depth", "verify", "--reason", "x", "--wait")
         self.assertEqual(ended.status, 0, ended)
 
