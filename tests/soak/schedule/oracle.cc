@@ -273,9 +273,16 @@ void Oracle::turn_used(const std::string& rotation, std::uint64_t round, const s
   }
 }
 
-void Oracle::finished(const Plan& plan, const Truth& truth, TimePoint begin, TimePoint end) {
+void Oracle::finished(const Plan& plan, const World& world, const Truth& truth, TimePoint begin,
+                      TimePoint last) {
   const auto check = [&](const PlannedSchedule& schedule, const std::vector<Interval>& configured) {
     if (!schedule.cron) return;
+    auto end = last;
+    for (const RunningRun& run : world.running) {
+      if (run.target == schedule.target || run.schedule == schedule.name) {
+        end = std::min(end, run.begun_at);
+      }
+    }
     const ScheduleKey key{schedule.target, schedule.name};
     const auto& ends = ends_[key];
     const auto& jitter = schedule.timing.jitter;
@@ -293,7 +300,7 @@ void Oracle::finished(const Plan& plan, const Truth& truth, TimePoint begin, Tim
     const auto configured = truth.configured.find(schedule.target);
     if (configured != truth.configured.end()) check(schedule, configured->second);
   }
-  for (const auto& rotation : plan.rotations) check(rotation.schedule, {{begin, end}});
+  for (const auto& rotation : plan.rotations) check(rotation.schedule, {{begin, last}});
 }
 
 }  // namespace rad::sim

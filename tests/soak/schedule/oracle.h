@@ -55,8 +55,10 @@ class Oracle {
   void run_ended(const std::string& target, const PastRun& run);
   void turn_used(const std::string& rotation, std::uint64_t round, const std::string& member,
                  const std::function<bool(const std::string&)>& is_paused);
-  /// At the end of the simulation: nothing was lost.
-  void finished(const Plan& plan, const Truth& truth, TimePoint begin, TimePoint end);
+  /// At the end of the simulation: nothing was lost. A run that goes on may still answer what came
+  /// due before it, and slots end in their order.
+  void finished(const Plan& plan, const World& world, const Truth& truth, TimePoint begin,
+                TimePoint end);
 
   const std::vector<std::string>& violations() const noexcept { return violations_; }
   std::size_t answered() const noexcept { return answered_; }

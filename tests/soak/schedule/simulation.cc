@@ -344,7 +344,7 @@ const Oracle& Simulation::run() {
     true_ = std::max(next, true_ + seconds(1)) + between(milliseconds(0), seconds(10));
   }
   // What came due after the last look is still to be told.
-  oracle_.finished(plan_, truth_, begin_, std::min(last_look_, end_) - hours(1));
+  oracle_.finished(plan_, world_, truth_, begin_, std::min(last_look_, end_) - hours(1));
   return oracle_;
 }
 
