@@ -67,7 +67,9 @@ ON CONFLICT (id) DO UPDATE SET target = ?2, schedule = ?3, depth = ?4, created_a
 constexpr std::chrono::hours kTrustedAhead{1};
 
 /// A run that ends late (the sweep after a crash ends it) must not displace a newer one. A run of a
-/// clock that was ahead must not stand for all that come before its time.
+/// clock that was ahead must not stand for all that come before its time. Which clock was wrong,
+/// the earlier or this one, nobody can tell: a proof is therefore replaced only by another one, and
+/// a run that ended before it was made trusts no clock.
 Status remember_as_latest(Database& database, const RunReport& report) {
   RAD_TRY(auto write, database.prepare(R"sql(
 INSERT INTO latest_runs (target, schedule, depth, run_id, created_at, last_success, last_pass_id)
@@ -75,20 +77,23 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?6 IS NULL, '', ?4))
 ON CONFLICT (target, schedule, depth) DO UPDATE SET
   run_id = CASE WHEN excluded.created_at >= created_at OR created_at > ?7
     THEN excluded.run_id ELSE run_id END,
-  last_pass_id = CASE WHEN excluded.last_success >= ifnull(last_success, 0) OR last_success > ?7
+  last_pass_id = CASE WHEN excluded.last_success >= ifnull(last_success, 0) OR (last_success > ?7 AND ?6 IS NOT NULL)
     THEN excluded.last_pass_id ELSE last_pass_id END,
-  last_success = nullif(max(iif(last_success > ?7, 0, ifnull(last_success, 0)),
+  last_success = nullif(max(iif(last_success > ?7 AND ?6 IS NOT NULL, 0, ifnull(last_success, 0)),
     ifnull(excluded.last_success, 0)), 0),
   created_at = iif(created_at > ?7, excluded.created_at,
     max(created_at, excluded.created_at)))sql"));
   const bool passed = report.verdict == Verdict::pass;
+  // Nothing lies further ahead than the end of time.
+  const TimePoint ahead =
+      *report.ended_at < report.created_at ? TimePoint::max() : *report.ended_at + kTrustedAhead;
   write.bind(1, report.target)
       .bind(2, report.schedule)
       .bind(3, to_string(report.depth))
       .bind(4, report.id)
       .bind(5, to_ms(report.created_at))
       .bind(6, passed ? to_ms(report.ended_at) : std::nullopt)
-      .bind(7, to_ms(*report.ended_at + kTrustedAhead));
+      .bind(7, to_ms(ahead));
   return write.run();
 }
 

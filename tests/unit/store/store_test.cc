@@ -163,12 +163,39 @@ TEST(StoreLatest, ARunOfAClockThatWasAheadDoesNotStandForTheLaterOnes) {
   auto latest = must(store.latest_runs());
   ASSERT_EQ(latest.size(), 1U);
   EXPECT_EQ(latest[0].report.id, "bad");
-  EXPECT_FALSE(latest[0].last_success) << "a success that is yet to come hides failures";
+  EXPECT_EQ(latest[0].last_success, at(kYear + 60)) << "which clock was wrong, nobody knows";
   must(store.end_run(ended(begun("good", 2000), Verdict::pass)));
   must(store.end_run(ended(begun("bad again", 3000), Verdict::fail)));
   latest = must(store.latest_runs());
   EXPECT_EQ(latest[0].report.id, "bad again");
   EXPECT_EQ(latest[0].last_success, at(2060));
+}
+
+TEST(StoreLatest, AFailureOfAClockThatIsBehindErasesNoProof) {
+  constexpr int kYear = 365 * 24 * 3600;
+  const TempDir dir;
+  Store store = open_store(dir);
+  must(store.end_run(ended(begun("true", kYear), Verdict::pass)));
+  must(store.end_run(ended(begun("behind", 1000), Verdict::fail)));
+  auto latest = must(store.latest_runs());
+  ASSERT_EQ(latest.size(), 1U);
+  EXPECT_EQ(latest[0].last_success, at(kYear + 60));
+  must(store.end_run(ended(begun("later", kYear + 1000), Verdict::fail)));
+  latest = must(store.latest_runs());
+  EXPECT_EQ(latest[0].report.id, "later");
+  EXPECT_EQ(latest[0].last_success, at(kYear + 60));
+}
+
+TEST(StoreLatest, ARunThatEndedBeforeItWasMadeDisplacesNoNewerOne) {
+  constexpr int kYear = 365 * 24 * 3600;
+  const TempDir dir;
+  Store store = open_store(dir);
+  must(store.end_run(ended(begun("newer", kYear), Verdict::pass)));
+  must(store.end_run(ended(begun("swept", kYear - 5000), Verdict::inconclusive, 1000 - kYear)));
+  const auto latest = must(store.latest_runs());
+  ASSERT_EQ(latest.size(), 1U);
+  EXPECT_EQ(latest[0].report.id, "newer");
+  EXPECT_EQ(latest[0].last_success, at(kYear + 60));
 }
 
 TEST(StoreLatest, FollowsARecordThatIsWrittenAgain) {
