@@ -5,9 +5,9 @@
 //            of an fsync, and for up to StoreOptions::busy_timeout while another process writes.
 // Processes  any number may have the file open at once (`rad-agent serve` beside `rad-agent run`):
 //            write-ahead log, and each call is one transaction.
-// Crashes    a call that has returned is on disk (synchronous=EXTRA); one that has not left
-// nothing. Errors     host_unfit for everything that is wrong with the file or its file system; the
-// message
+// Crashes    a call that has returned is on disk (synchronous=EXTRA); one that has not returned has
+//            left nothing.
+// Errors     host_unfit for everything that is wrong with the file or its file system; the message
 //            names the file, trouble() tells the kinds apart. Retryable when another process held
 //            it for too long. How to go on without a usable file: open_store.h.
 #pragma once
