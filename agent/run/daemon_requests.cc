@@ -262,7 +262,8 @@ std::vector<RunningRun> Daemon::Impl::running_runs() const {
     }
   }
   for (const auto& [target, held] : held_elsewhere_) {
-    if (held.first > clock_.steady_now()) running.push_back({.id = held.second, .target = target});
+    if (held.first <= clock_.steady_now()) continue;
+    running.push_back({.id = held.second, .target = target, .what = held.second});
   }
   return running;
 }

@@ -60,7 +60,7 @@ std::vector<Place> places(std::vector<DueRun> due) {
 }
 
 std::string describe(const RunningRun& run) {
-  if (run.id.empty()) return run.what;
+  if (!run.what.empty()) return run.what;
   const auto what = run.schedule == "manual" ? std::string("by hand") : "of " + run.schedule;
   return fmt::format("run {} of {} ({}, {}, since {})", run.id, run.target, what,
                      to_string(run.depth), format_rfc3339(run.begun_at));
@@ -108,7 +108,7 @@ std::string Chooser::places_taken() const {
   std::string text = fmt::format("a free place: {} of {} runs go on", count_, limits_.max_runs);
   const RunningRun* oldest = nullptr;
   for (const RunningRun& run : running_) {
-    if (run.id.empty()) continue;
+    if (run.id.empty() || !run.what.empty()) continue;
     if (oldest == nullptr || run.begun_at < oldest->begun_at) oldest = &run;
   }
   if (oldest != nullptr) text += ", the oldest is " + describe(*oldest);

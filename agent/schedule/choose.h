@@ -47,7 +47,7 @@ struct RunningRun {
   TimePoint begun_at{};
   std::uint64_t scratch_used = 0;     ///< what lies there now, gone when it ends
   std::uint64_t scratch_to_come = 0;  ///< what it is expected to write yet
-  std::string what{};                 ///< instead of an id, in words: "the removal of …"
+  std::string what{};  ///< in words, if not a run that is known: "the removal of …"
 };
 
 struct Limits {

@@ -56,6 +56,17 @@ TEST(Choose, PriorityThenByHandThenTheLongestOverdue) {
   EXPECT_EQ(waits(choice, "a"), "concurrency: a free place: 3 of 3 runs go on");
 }
 
+TEST(Choose, ARunWithoutARecordIsToldOfInTheWordsItCameWith) {
+  const RunningRun elsewhere{
+      .id = "x", .target = "a", .what = "target 'a' is being tested by run x"};
+  const auto choice =
+      choose({due("a", "daily", Depth::verify, 10min), due("b", "daily", Depth::verify, 5min)},
+             {elsewhere}, {.max_runs = 1});
+  EXPECT_EQ(waits(choice, "a"),
+            "target_busy: target 'a' is being tested by run x, which holds the target");
+  EXPECT_EQ(waits(choice, "b"), "concurrency: a free place: 1 of 1 runs go on");
+}
+
 TEST(Choose, NeverTwoRunsOfATargetAndTheDeepestSpeaksForAll) {
   const auto choice =
       choose({due("a", "daily", Depth::verify, 50min, 7), due("a", "rad", Depth::restore, 10min),
