@@ -19,14 +19,6 @@ namespace {
 constexpr std::size_t kMaxMarker = 256;
 constexpr std::string_view kDamaged = "rad.db.damaged-";
 
-bool a_store_was_damaged(const fs::path& state_dir) {
-  std::error_code ec;
-  for (fs::directory_iterator it(state_dir, ec), end; !ec && it != end; it.increment(ec)) {
-    if (it->path().filename().string().starts_with(kDamaged)) return true;
-  }
-  return false;
-}
-
 bool is_ours(const fs::path& path, mode_t kind) {
   struct stat info {};
   return ::lstat(path.c_str(), &info) == 0 && (info.st_mode & S_IFMT) == kind &&
@@ -79,6 +71,14 @@ class Recovery {
 };
 
 }  // namespace
+
+bool a_store_was_damaged(const fs::path& state_dir) {
+  std::error_code ec;
+  for (fs::directory_iterator it(state_dir, ec), end; !ec && it != end; it.increment(ec)) {
+    if (it->path().filename().string().starts_with(kDamaged)) return true;
+  }
+  return false;
+}
 
 Status mark_kept(const fs::path& directory, TimePoint until) {
   return write_file_atomic(directory / kKeptName, format_rfc3339(until) + "\n", 0600);

@@ -22,6 +22,10 @@ Status mark_kept(const std::filesystem::path& directory, TimePoint until);
 /// \return nothing when the directory is not kept, or not in a way that can be understood.
 std::optional<TimePoint> kept_until(const std::filesystem::path& directory);
 
+/// Whether a damaged store lies in the state directory: rad.db.damaged-…, until somebody removes
+/// it.
+bool a_store_was_damaged(const std::filesystem::path& state_dir);
+
 /// If a damaged store lies beside the store (rad.db.damaged-…, until somebody removes it), enters
 /// into the ledger what is in scratch_dir and runtime_dir and not in it: directories that belong to
 /// this user and hold a marker of this user's with the id of a run, in scratch that of their own

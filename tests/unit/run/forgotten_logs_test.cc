@@ -34,5 +34,28 @@ TEST(ForgottenLogs, GoWithTheRecordOfTheirRun) {
   EXPECT_FALSE(std::filesystem::exists(dir / "runs" / "gone"));
 }
 
+TEST(ForgottenLogs, StayOfARunThatLeftSomethingAndBesideADamagedStore) {
+  const test::TempDir dir;
+  Store store = Store::open(dir / "rad.db").value();
+  ASSERT_TRUE(store.put_hold({.run_id = "held", .target = "db"}));
+  LedgerEntry entry;
+  entry.run_id = "left";
+  entry.path = "/scratch/left";
+  ASSERT_TRUE(store.ledger_add(entry));
+  dir.write("runs/ordered/hold.json", "{}");
+  for (const char* id : {"held", "left", "ordered", "gone"}) {
+    const auto file = dir.write(std::filesystem::path("runs") / id / "wal_e.log", "text");
+    std::filesystem::last_write_time(file.parent_path(),
+                                     std::filesystem::file_time_type::clock::now() - 48h);
+  }
+  AgentOptions options;
+  options.state_dir = dir.path();
+  const auto damaged = dir.write("rad.db.damaged-20260101T000000Z", "");
+  EXPECT_THAT(remove_forgotten_logs(options, store), testing::IsEmpty());
+  std::filesystem::remove(damaged);
+  EXPECT_THAT(remove_forgotten_logs(options, store),
+              testing::ElementsAre((dir / "runs" / "gone").string()));
+}
+
 }  // namespace
 }  // namespace rad
