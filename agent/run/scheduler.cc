@@ -24,6 +24,8 @@ constexpr auto kJump = 1min;
 constexpr auto kForgetEvery = 1h;
 /// While a run waits for scratch, how much more or less of it is worth a look.
 constexpr unsigned kScratchStep = 26;  // 64 MiB, as a shift
+/// And look anyway so often: what runs of other processes take is seen nowhere else.
+constexpr auto kScratchLook = 1min;
 /// More missed slots of a schedule are one line of the log, and more schedules too.
 constexpr std::size_t kSaidApart = 3;
 
@@ -93,6 +95,7 @@ class Scheduler::Impl {
   SteadyPoint seen_steady_{};
   std::string seen_input_;
   SteadyPoint forgot_at_{};
+  SteadyPoint looked_at_{};  ///< at everything
 };
 
 Status Scheduler::Impl::configure(const Config& config) {
@@ -204,8 +207,13 @@ Status Scheduler::Impl::read_world(const SchedulerInput& input, bool runs_change
 bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed,
                                   const Moment& moment) {
   std::string seen;
+  bool overdue = false;
   if (waits_for_scratch_) {
-    seen = fmt::format("{}", input.scratch_free.value_or(0) >> kScratchStep);
+    std::uint64_t to_come = 0;
+    for (const RunningRun& run : input.running) to_come += run.scratch_to_come;
+    seen = fmt::format("{} {}", input.scratch_free.value_or(0) >> kScratchStep,
+                       to_come >> kScratchStep);
+    overdue = clock_.steady_now() - looked_at_ >= kScratchLook;
   }
   for (const QueuedRequest& request : input.requests) seen += " " + request.id;
   seen += " |";
@@ -216,7 +224,7 @@ bool Scheduler::Impl::nothing_new(const SchedulerInput& input, bool runs_changed
   for (const auto& [key, why] : input.barriers.runs) {
     seen += fmt::format(" {}/{}", key.first, key.second);
   }
-  const bool same = seen == seen_input_ && !runs_changed && moment.now < wake_;
+  const bool same = seen == seen_input_ && !runs_changed && !overdue && moment.now < wake_;
   seen_input_ = std::move(seen);
   return same;
 }
@@ -226,6 +234,7 @@ Result<std::vector<PlannedStart>> Scheduler::Impl::tick(const SchedulerInput& in
   RAD_TRY(const bool runs_changed, history_.refresh(moment.now));
   if (nothing_new(input, runs_changed, moment)) return std::vector<PlannedStart>{};
   wake_ = {};  // until all of it is done
+  looked_at_ = clock_.steady_now();
   if (clock_.steady_now() - forgot_at_ > kForgetEvery) forget_old();
   RAD_CHECK(read_world(input, runs_changed));
   Limits limits;
