@@ -25,6 +25,7 @@
 #include "agent/report/metrics.h"
 #include "agent/run/daemon.h"
 #include "agent/run/store_keeper.h"
+#include "agent/run/workspace.h"
 
 namespace rad {
 namespace asio = boost::asio;
@@ -57,8 +58,7 @@ std::string status_text(const StatusView& view) {
 /// other's runs, pauses and holds.
 Result<UniqueFd> be_the_only_one(const AgentOptions& options) {
   const std::filesystem::path locks = options.state_dir / "locks";
-  std::error_code ignored;
-  std::filesystem::create_directories(locks, ignored);
+  RAD_CHECK(make_lock_dir(options.state_dir));
   auto lock = lock_file(locks / "agent");
   if (lock || lock.error().reason != Reason::target_busy) return lock;
   Error error = std::move(lock).error();
@@ -110,8 +110,8 @@ class Service {
                co_await describe_plugins(context_.get_executor(), generation->config.agent));
     const PluginCatalog& catalog = generation->catalog;
     for (const auto& [name, error] : catalog.broken) {
-      log::error(fmt::format("plugin '{}' does not answer, and is asked again every 15 s: {}",
-                             name, error.message));
+      log::error(fmt::format("plugin '{}' does not answer, and is asked again every 15 s: {}", name,
+                             error.message));
     }
     std::vector<Diagnostic> mistakes =
         check_against_plugins(generation->config, catalog.schemas, catalog.broken);

@@ -63,14 +63,6 @@ Status give_to_owner(int fd, const fs::path& path, const fs::path& state_dir) {
   return system_error("change the owner of", path, errno);
 }
 
-Status make_lock_dir(const fs::path& state_dir) {
-  const fs::path path = lock_dir(state_dir);
-  RAD_CHECK(make_parents(path, 0700));
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return system_error("open", path, errno);
-  return give_to_owner(fd.get(), path, state_dir);
-}
-
 Result<UniqueFd> lock_for(const fs::path& state_dir, const fs::path& file) {
   RAD_TRY(UniqueFd held, lock_file(file));
   RAD_CHECK(give_to_owner(held.get(), file, state_dir));
@@ -148,6 +140,19 @@ Status remove_marked(const LedgerEntry& entry, const Remover& remover) {
 }
 
 }  // namespace
+
+Status make_lock_dir(const fs::path& state_dir) {
+  const fs::path path = lock_dir(state_dir);
+  RAD_CHECK(make_parents(path, 0700));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return system_error("open", path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return system_error("look at", path, errno);
+  if ((info.st_mode & 07777) != 0700 && ::fchmod(fd.get(), 0700) != 0) {
+    return system_error("change the mode of", path, errno);
+  }
+  return give_to_owner(fd.get(), path, state_dir);
+}
 
 Remover remover_of(const AgentOptions& options) {
   const fs::path socket = options.runtime_dir / "remove.sock";

@@ -27,6 +27,9 @@ Remover remover_of(const AgentOptions& options);
 /// Name of the marker file in every directory that a run makes; it holds the run's id.
 inline constexpr const char* kMarkerName = ".rad-run";
 
+/// Makes state_dir/locks, or tightens what is there: 0700, of the owner of the state directory.
+Status make_lock_dir(const std::filesystem::path& state_dir);
+
 /// The locks that keep two runs of one target apart, across processes, and tell a sweep that a run
 /// is alive. Released by the kernel whatever happens to the process. Taken by root, the files
 /// belong to the owner of the state directory all the same: root's would lock out a daemon that is
