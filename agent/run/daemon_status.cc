@@ -70,7 +70,7 @@ StatusView Daemon::Impl::status() const {
 }
 
 Result<std::vector<TargetView>> Daemon::Impl::targets() const {
-  RAD_TRY(const std::vector<LatestRun> latest, store_.latest_runs());
+  RAD_TRY(const std::vector<LatestRun> latest, store_.latest_runs(clock_.now()));
   RAD_TRY(const std::vector<Pause> pauses, store_.list_pauses());
   std::vector<TargetView> views;
   for (const TargetConfig& target : config().targets) {

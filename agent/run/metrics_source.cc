@@ -124,7 +124,7 @@ Result<MetricsInput> gather_metrics(const Config& config, const PluginSchemas& p
   for (const ReporterConfig& reporter : config.reporters) {
     input.reporters.push_back(reporter.name);
   }
-  RAD_TRY(input.latest, store.latest_runs());
+  RAD_TRY(input.latest, store.latest_runs(state.last_tick));
   RAD_TRY(input.counters, store.counters());
   RAD_TRY(input.missed, store.missed_counts());
   input.store_durable = store.durable() && !state.store_in_trouble;

@@ -78,7 +78,10 @@ class Store {
   /// `to`; ordered by target.
   Result<std::vector<MeasuredRestore>> measured_restores(TimePoint from, TimePoint to);
   /// One row per (target, schedule, depth) that ever ended, ordered by these.
-  Result<std::vector<LatestRun>> latest_runs();
+  /// \param now  a success that lies more than an hour after it is left out: a clock was wrong,
+  /// then or now, and a proof of nobody knows when must not silence an alert. It stays in the
+  /// store.
+  Result<std::vector<LatestRun>> latest_runs(std::optional<TimePoint> now = {});
   /// End of the last pass of `target` at `depth` or deeper, whatever the schedule.
   Result<std::optional<TimePoint>> last_pass(const std::string& target, Depth depth);
 

@@ -153,7 +153,7 @@ Result<std::vector<MeasuredRestore>> Store::measured_restores(TimePoint from, Ti
   return restores;
 }
 
-Result<std::vector<LatestRun>> Store::latest_runs() {
+Result<std::vector<LatestRun>> Store::latest_runs(std::optional<TimePoint> now) {
   RAD_TRY(auto find, impl_->database.prepare(store::latest_sql()));
   std::vector<LatestRun> latest;
   std::unordered_map<std::string, Impl::ReadReport> read;
@@ -165,8 +165,9 @@ Result<std::vector<LatestRun>> Store::latest_runs() {
     const auto entry = read.try_emplace(
         row.text(0),
         Impl::ReadReport{hash, same ? std::move(known->second.report) : read_run(row)});
-    latest.push_back(
-        {.report = entry.first->second.report, .last_success = from_ms(row.optional_integer(9))});
+    std::optional<TimePoint> success = from_ms(row.optional_integer(9));
+    if (now && success && *success > *now + std::chrono::hours(1)) success.reset();
+    latest.push_back({.report = entry.first->second.report, .last_success = success});
     return {};
   }));
   impl_->latest = std::move(read);

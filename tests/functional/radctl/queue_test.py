@@ -110,6 +110,8 @@ class Queue(real_agent_test.RealAgent):
         self.assertEqual(self.ask(*start, "attach")["run_id"], run)
         self.assertEqual(self.ask(*start, "queue")["behind_run"], run)
         watcher = self.start(*start, "attach", "--wait")
+        wait_until("it has attached", lambda: [entry["outcome"] for entry in self.ask("audit")["entries"]]
+                   .count(f"attached to run {run}") == 2)
         beside.signal(2)
         self.assertEqual(beside.end().status, 130)
         self.assertEqual(self.finish(watcher).status, 6)

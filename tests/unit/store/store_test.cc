@@ -164,6 +164,9 @@ TEST(StoreLatest, ARunOfAClockThatWasAheadDoesNotStandForTheLaterOnes) {
   ASSERT_EQ(latest.size(), 1U);
   EXPECT_EQ(latest[0].report.id, "bad");
   EXPECT_EQ(latest[0].last_success, at(kYear + 60)) << "which clock was wrong, nobody knows";
+  // But nobody is told of a proof that is yet to come.
+  EXPECT_EQ(must(store.latest_runs(at(1100)))[0].last_success, std::nullopt);
+  EXPECT_EQ(must(store.latest_runs(at(kYear + 50)))[0].last_success, at(kYear + 60));
   must(store.end_run(ended(begun("good", 2000), Verdict::pass)));
   must(store.end_run(ended(begun("bad again", 3000), Verdict::fail)));
   latest = must(store.latest_runs());
