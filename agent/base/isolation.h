@@ -23,8 +23,9 @@ inline constexpr const char* kIsolationVariable = "RAD_ISOLATION";
 /// made, which the unit may not even allow.
 inline constexpr const char* kNetworkVariable = "RAD_NETWORK";
 
-/// A directory of the unit's own (PrivateTmp=yes) for keys that are needed during the run: what runs
-/// as the same user in other units cannot see it. Without it they lie in the run's runtime_dir.
+/// A directory of the unit's own (PrivateTmp=yes) for keys that are needed during the run: what
+/// runs as the same user in other units cannot see it. Without it they lie in the run's
+/// runtime_dir.
 inline constexpr const char* kSecretsVariable = "RAD_SECRETS_DIR";
 
 /// Puts the calling process into a network namespace of its own with the loopback device up. As

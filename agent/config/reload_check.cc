@@ -32,6 +32,7 @@ constexpr std::array kReadOnce{
 
 std::vector<std::string> options_read_once() {
   std::vector<std::string> keys;
+  keys.reserve(kReadOnce.size());
   for (const ReadOnce& option : kReadOnce) keys.emplace_back(option.key);
   return keys;
 }

@@ -63,13 +63,15 @@ asio::awaitable<void> Daemon::Impl::ask_broken_plugins_again() {
 std::vector<std::string> Daemon::Impl::troubles() const {
   std::vector<std::string> texts;
   const PluginCatalog& catalog = context_->generation->catalog;
-  for (const auto& [name, error] : catalog.broken) {
+  for (const auto& entry : catalog.broken) {
+    const BrokenPlugins alone{entry};
     const auto waiting = std::ranges::count_if(config().targets, [&](const TargetConfig& target) {
-      return broken_plugin_of(target, catalog.schemas, {{name, error}}) != nullptr;
+      return broken_plugin_of(target, catalog.schemas, alone) != nullptr;
     });
     if (waiting == 0) continue;
     texts.push_back(fmt::format("plugin '{}' cannot be used, and {} target{} cannot be tested: {}",
-                                name, waiting, waiting == 1 ? "" : "s", error.message));
+                                entry.first, waiting, waiting == 1 ? "" : "s",
+                                entry.second.message));
   }
   for (const auto& [key, refused] : refused_) {
     texts.push_back(fmt::format("the {} of {} cannot begin and waits for {}", key.second, key.first,

@@ -9,7 +9,8 @@
 namespace rad::wal_e {
 
 /// Newest first by timeline and LSN, as `latest` chooses, at most protocol::kMaxBackups.
-/// finished_at is the time of the sentinel, and the note says so, or when an unfinished backup last grew.
+/// finished_at is the time of the sentinel, and the note says so, or when an unfinished backup last
+/// grew.
 std::vector<protocol::ListedBackup> list_backups(const StoreListing& listing);
 
 }  // namespace rad::wal_e

@@ -42,9 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const unsigned version : {2U, 3U}) {
         SwiftSettings settings;
         settings.version = version;
-        const HttpResponse answer{.status = 200,
-                                  .headers = {{"x-subject-token", "t"}},
-                                  .body = std::string(text)};
+        const HttpResponse answer{
+            .status = 200, .headers = {{"x-subject-token", "t"}}, .body = std::string(text)};
         (void)read_swift_token(settings, answer, {}, {});
       }
       break;
