@@ -8,6 +8,7 @@
 #include "plugins/object_store/azure_listing.h"
 #include "plugins/object_store/azure_signer.h"
 #include "plugins/object_store/base64.h"
+#include "plugins/object_store/listing_page.h"
 #include "plugins/object_store/metadata_token.h"
 #include "plugins/object_store/seen_tokens.h"
 
@@ -15,7 +16,6 @@ namespace rad::object_store {
 namespace {
 
 constexpr unsigned kPage = 2000;
-constexpr unsigned kPageTries = 3;
 
 bool any_of(std::string_view code, std::initializer_list<std::string_view> codes) {
   return std::find(codes.begin(), codes.end(), code) != codes.end();
@@ -139,35 +139,20 @@ Status AzureStorage::each_blob(const std::string& name_prefix, unsigned page_siz
   SeenTokens markers;
   // A page may be empty without being the last one.
   for (;;) {
-    RAD_TRY(const AzureListing page, ask_page(request, stop));
-    for (const AzureBlob& blob : page.blobs) {
+    auto page = ask_page(*transport_, *this, request, stop, parse_azure_listing);
+    if (!page) return std::move(page).error().within(fmt::format("listing '{}'", describe()));
+    for (const AzureBlob& blob : page->blobs) {
       if (stop.stop_requested()) return fail(Reason::cancelled, "listing was stopped");
       RAD_TRY(const bool more, visit(blob));
       if (!more) return {};
     }
-    if (page.next_marker.empty()) return {};
-    if (!markers.add(page.next_marker)) {
+    if (page->next_marker.empty()) return {};
+    if (!markers.add(page->next_marker)) {
       return fail(Reason::storage_unreachable,
                   fmt::format("listing '{}': the service goes in circles", describe()));
     }
     request.query.resize(fixed);
-    request.query.emplace_back("marker", page.next_marker);
-  }
-}
-
-/// Asks for one page; again if what came is none.
-Result<AzureListing> AzureStorage::ask_page(const HttpRequest& request,
-                                            const std::stop_token& stop) {
-  for (unsigned attempt = 1;; ++attempt) {
-    auto response = transport_->exchange(request, *this, stop);
-    if (!response) {
-      Error error = std::move(response).error();
-      // A container that is there can be listed, even when it is empty.
-      if (error.reason == Reason::missing_object) error.reason = Reason::storage_unreachable;
-      return std::move(error).within(fmt::format("listing '{}'", describe()));
-    }
-    auto page = parse_azure_listing(response->body);
-    if (page || attempt >= kPageTries) return page;
+    request.query.emplace_back("marker", page->next_marker);
   }
 }
 

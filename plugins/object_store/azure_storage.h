@@ -64,7 +64,6 @@ class AzureStorage final : public Storage, private HttpService {
   using BlobVisitor = std::function<Result<bool>(const AzureBlob&)>;
   Status each_blob(const std::string& name_prefix, unsigned page_size, const BlobVisitor& visit,
                    std::stop_token stop);
-  Result<AzureListing> ask_page(const HttpRequest& request, const std::stop_token& stop);
   HttpRequest container_request() const;
   HttpRequest object_request(std::string_view key) const;
   Result<AccessToken> fetch_token(std::stop_token stop);

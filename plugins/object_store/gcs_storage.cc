@@ -7,6 +7,7 @@
 
 #include "agent/base/files.h"
 #include "agent/base/text.h"
+#include "plugins/object_store/listing_page.h"
 #include "plugins/object_store/metadata_token.h"
 #include "plugins/object_store/seen_tokens.h"
 
@@ -14,7 +15,6 @@ namespace rad::object_store {
 namespace {
 
 constexpr unsigned kPage = 1000;  // the service gives no more
-constexpr unsigned kPageTries = 3;
 constexpr std::size_t kMaxCredentials = std::size_t{64} << 10U;
 
 }  // namespace
@@ -79,34 +79,20 @@ Status GcsStorage::each_object(const std::string& name_prefix, unsigned page_siz
   SeenTokens tokens;
   // A page may be empty without being the last one.
   for (;;) {
-    RAD_TRY(const GcsListing page, ask_page(request, stop));
-    for (const GcsObject& object : page.objects) {
+    auto page = ask_page(*transport_, *this, request, stop, parse_gcs_listing);
+    if (!page) return std::move(page).error().within(fmt::format("listing '{}'", describe()));
+    for (const GcsObject& object : page->objects) {
       if (stop.stop_requested()) return fail(Reason::cancelled, "listing was stopped");
       RAD_TRY(const bool more, visit(object));
       if (!more) return {};
     }
-    if (page.next_page.empty()) return {};
-    if (!tokens.add(page.next_page)) {
+    if (page->next_page.empty()) return {};
+    if (!tokens.add(page->next_page)) {
       return fail(Reason::storage_unreachable,
                   fmt::format("listing '{}': the service goes in circles", describe()));
     }
     request.query.resize(fixed);
-    request.query.emplace_back("pageToken", page.next_page);
-  }
-}
-
-/// Asks for one page; again if what came is none.
-Result<GcsListing> GcsStorage::ask_page(const HttpRequest& request, const std::stop_token& stop) {
-  for (unsigned attempt = 1;; ++attempt) {
-    auto response = transport_->exchange(request, *this, stop);
-    if (!response) {
-      Error error = std::move(response).error();
-      // A bucket that is there can be listed, even when it is empty.
-      if (error.reason == Reason::missing_object) error.reason = Reason::storage_unreachable;
-      return std::move(error).within(fmt::format("listing '{}'", describe()));
-    }
-    auto page = parse_gcs_listing(response->body);
-    if (page || attempt >= kPageTries) return page;
+    request.query.emplace_back("pageToken", page->next_page);
   }
 }
 

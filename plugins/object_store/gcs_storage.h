@@ -62,7 +62,6 @@ class GcsStorage final : public Storage, private HttpService {
   HttpRequest objects_request() const;
   Status each_object(const std::string& name_prefix, unsigned page_size, const Visitor& visit,
                      std::stop_token stop);
-  Result<GcsListing> ask_page(const HttpRequest& request, const std::stop_token& stop);
   Result<AccessToken> fetch_token(std::stop_token stop);
 
   GcsSettings settings_;

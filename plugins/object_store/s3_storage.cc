@@ -8,13 +8,13 @@
 
 #include "agent/base/text.h"
 #include "plugins/object_store/aws_credentials.h"
+#include "plugins/object_store/listing_page.h"
 #include "plugins/object_store/s3_xml.h"
 
 namespace rad::object_store {
 namespace {
 
 constexpr std::size_t kMaxPageBytes = std::size_t{8} << 20U;
-constexpr unsigned kPageTries = 3;
 
 struct CodeRow {
   std::string_view code;
@@ -148,22 +148,6 @@ class S3Storage::Service final : public HttpService {
 
 namespace {
 
-/// Asks for one page; again if what came is none.
-Result<S3Page> ask_page(HttpTransport& transport, HttpService& service, const HttpRequest& request,
-                        const std::stop_token& stop) {
-  for (unsigned attempt = 1;; ++attempt) {
-    auto response = transport.exchange(request, service, stop);
-    if (!response) {
-      Error error = std::move(response).error();
-      // A bucket that is there can be listed, even when it is empty.
-      if (error.reason == Reason::missing_object) error.reason = Reason::storage_unreachable;
-      return error;
-    }
-    auto page = parse_s3_page(response->body);
-    if (page || attempt >= kPageTries) return page;
-  }
-}
-
 HttpRequest list_request(const S3Settings& settings, std::string_view whole_prefix,
                          unsigned max_keys) {
   HttpRequest request;
@@ -203,7 +187,7 @@ Status S3Storage::visit(std::string_view prefix, const ObjectVisitor& visit, std
   const Fields first_query = request.query;
   std::string last_key;
   for (;;) {
-    auto page = ask_page(*transport_, *service_, request, stop);
+    auto page = ask_page(*transport_, *service_, request, stop, parse_s3_page);
     if (!page) return std::move(page).error().within(fmt::format("listing '{}'", describe()));
     for (ObjectInfo& object : page->objects) {
       // Each key once: a service that goes in circles must not be followed.
@@ -230,7 +214,8 @@ Status S3Storage::visit(std::string_view prefix, const ObjectVisitor& visit, std
 Result<ObjectInfo> S3Storage::stat(std::string_view key) {
   const std::string wanted = whole_key(key);
   // The key itself sorts before all others that begin with it.
-  auto page = ask_page(*transport_, *service_, list_request(settings_, wanted, 1), {});
+  auto page =
+      ask_page(*transport_, *service_, list_request(settings_, wanted, 1), {}, parse_s3_page);
   if (!page) return std::move(page).error();
   if (page->objects.empty() || page->objects.front().key != wanted) {
     return fail(Reason::missing_object, fmt::format("'{}' does not list it", describe()), {},

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/base/text.h"
+#include "plugins/object_store/listing_page.h"
 #include "plugins/object_store/metadata_token.h"
 #include "plugins/object_store/swift_listing.h"
 
@@ -12,7 +13,6 @@ namespace rad::object_store {
 namespace {
 
 constexpr unsigned kPage = 2000;
-constexpr unsigned kPageTries = 3;
 
 }  // namespace
 
@@ -55,7 +55,9 @@ Status SwiftStorage::visit(std::string_view prefix, const ObjectVisitor& visit,
   for (;;) {
     request.query.resize(fixed);
     if (!marker.empty()) request.query.emplace_back("marker", marker);
-    RAD_TRY(const auto objects, ask_page(request, stop));
+    auto page = ask_page(*transport_, *this, request, stop, parse_swift_listing);
+    if (!page) return std::move(page).error().within(fmt::format("listing '{}'", describe()));
+    const std::vector<SwiftObject>& objects = *page;
     // A page may be short without being the last one: only an empty one is the end.
     if (objects.empty()) return {};
     for (const SwiftObject& object : objects) {
@@ -76,22 +78,6 @@ Status SwiftStorage::visit(std::string_view prefix, const ObjectVisitor& visit,
       }
       RAD_CHECK(visit(info));
     }
-  }
-}
-
-/// Asks for one page; again if what came is none.
-Result<std::vector<SwiftObject>> SwiftStorage::ask_page(const HttpRequest& request,
-                                                        const std::stop_token& stop) {
-  for (unsigned attempt = 1;; ++attempt) {
-    auto response = transport_->exchange(request, *this, stop);
-    if (!response) {
-      Error error = std::move(response).error();
-      // A container that is there can be listed, even when it is empty.
-      if (error.reason == Reason::missing_object) error.reason = Reason::storage_unreachable;
-      return std::move(error).within(fmt::format("listing '{}'", describe()));
-    }
-    auto page = parse_swift_listing(response->body);
-    if (page || attempt >= kPageTries) return page;
   }
 }
 

@@ -46,8 +46,6 @@ class SwiftStorage final : public Storage, private HttpService {
   Error judge(const HttpRequest& request, const HttpResponse& response) const override;
   bool renew(const HttpResponse& denied) override;
 
-  Result<std::vector<SwiftObject>> ask_page(const HttpRequest& request,
-                                            const std::stop_token& stop);
   HttpRequest object_request(std::string_view key) const;
   Result<AccessToken> fetch_token(std::stop_token stop);
   Result<ObjectInfo> head(std::string_view key, std::stop_token stop);

@@ -34,7 +34,7 @@ Standing standing_of(JsonView target) {
 std::string proof_words(JsonView proof, TimePoint now) {
   const std::string verdict = proof.text("verdict");
   const auto proved = proof.time("proved_at");
-  const std::string last =
+  std::string last =
       proved ? fmt::format("proved {}", relative(proved, now)) : std::string("never proved");
   if (verdict.empty() || verdict == "pass") return last;
   return fmt::format("{} {}, {}", verdict, relative(proof.time("ended_at"), now), last);

@@ -117,6 +117,7 @@ bool is_proved(JsonView target) {
 
 std::string names_of(const std::vector<JsonView>& targets) {
   std::vector<std::string> names;
+  names.reserve(targets.size());
   for (const JsonView& target : targets) names.push_back(markdown_code(target.text("name")));
   return fmt::format("{}", fmt::join(names, ", "));
 }
